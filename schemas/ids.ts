@@ -25,13 +25,13 @@ export function isAuthorityId(text: string): text is AuthorityId {
 
 /** Throws RangeError where `text` is no meter id. */
 export function asMeterId(text: string): MeterId {
-  if (!isMeterId(text)) throw malformed('meter id', text)
+  if (!isMeterId(text)) throw malformed('a meter id', text)
   return text
 }
 
 /** Throws RangeError where `text` is no authority id. */
 export function asAuthorityId(text: string): AuthorityId {
-  if (!isAuthorityId(text)) throw malformed('authority id', text)
+  if (!isAuthorityId(text)) throw malformed('an authority id', text)
   return text
 }
 
@@ -49,6 +49,6 @@ export function asHeight(number: bigint): Height {
 
 function malformed(kind: string, text: string): RangeError {
   return new RangeError(
-    `not a ${kind}: ${JSON.stringify(text.slice(0, 80))} (1 to 64 of A-Z a-z 0-9 . _ : -, first a letter or digit)`,
+    `not ${kind}: ${JSON.stringify(text.slice(0, 80))} (1 to 64 of A-Z a-z 0-9 . _ : -, first a letter or digit)`,
   )
 }

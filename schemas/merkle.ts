@@ -56,6 +56,7 @@ export function nodeHash(left: Hash, right: Hash): Hash {
 
 /** Adds the hash of the leaf number `size` to a tree of `size` leaves; gives the new size. At most log2(size) + 1 writes. */
 export function appendLeaf(store: NodeStore, size: number, leaf: Hash): number {
+  assertSize(size)
   assertSize(size + 1)
   let hash = leaf
   let index = size
