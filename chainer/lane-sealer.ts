@@ -1,0 +1,119 @@
+/** Seals one lane: calls the core at each change, signs, appends, and waits to see its block in the log before it thinks again. */
+import type { Logger } from 'pino'
+import type { LaneFeed } from '../infra/chain/lane-feeds.js'
+import { sign } from '../infra/crypto/sodium.js'
+import type { LogWriter } from '../infra/kafka/log-writer.js'
+import type { SchemaIds } from '../infra/kafka/schema-ids.js'
+import type { AuthorityKey } from '../infra/keys.js'
+import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { BugError } from '../schemas/errors.js'
+import { sealMessage } from '../schemas/lane-fold.js'
+import { encodeBlock, encodeHeader } from '../schemas/records.js'
+import { type Draft, decideSeal, draft, type SealPolicy } from './seal.js'
+
+export interface SealerDeps {
+  readonly logger: Logger
+  readonly registry: RegistryFollower
+  readonly writer: LogWriter
+  readonly ids: SchemaIds
+  readonly key: AuthorityKey
+  readonly policy: SealPolicy
+  onSealed(draft: Draft): void
+  onFatal(error: Error): void
+}
+
+export class LaneSealer {
+  private timer: NodeJS.Timeout | undefined
+  private running: Promise<void> | undefined
+  private again = false
+  private stopped = false
+  /** Offset in `chain` of the block that we appended last: no other is sealed before it has been read. */
+  private appended = -1n
+
+  constructor(
+    private readonly feed: LaneFeed,
+    private readonly deps: SealerDeps,
+  ) {}
+
+  /** Something changed: look, unless we look already; then look again afterwards. */
+  poke(): void {
+    if (this.stopped) return
+    if (this.running !== undefined) {
+      this.again = true
+      return
+    }
+    this.running = this.look()
+      .catch((error: Error) => this.deps.onFatal(error))
+      .finally(() => {
+        this.running = undefined
+        if (!this.again) return
+        this.again = false
+        this.poke()
+      })
+  }
+
+  /** Resolves when nothing of this lane is on its way any more. */
+  async stop(): Promise<void> {
+    this.stopped = true
+    clearTimeout(this.timer)
+    await this.running
+  }
+
+  private async look(): Promise<void> {
+    clearTimeout(this.timer)
+    const { feed, deps } = this
+    if (!feed.isAtEnd || feed.reader.nextOffset <= this.appended) return
+    const decision = this.decide()
+    if (decision.kind === 'wait') this.timer = setTimeout(() => this.poke(), Math.max(1, decision.until - Date.now()))
+    if (decision.kind !== 'seal') return
+    // No reading that the door knew may be unknown to the block: the registry is read to an end that was fetched after the readings.
+    const records = feed.pending.slice(0, decision.count)
+    const { final } = feed.reader.state
+    await deps.registry.caughtUp()
+    if (feed.reader.state.final !== final || !feed.isAtEnd) {
+      this.again = true
+      return
+    }
+    await this.append(this.draftOf(records, decision.attempt))
+  }
+
+  private decide() {
+    const { feed, deps } = this
+    const { state } = feed.reader
+    const registry = deps.registry.state
+    const governance = registry.governanceAt(registry.size)
+    return decideSeal(state, registry.governanceAt(state.final.registrySize), feed.pending, deps.policy, {
+      me: deps.key.id,
+      chainId: registry.chainId,
+      now: Date.now(),
+      parentAt: feed.parentAt,
+      governanceChanged: governance.since > state.final.registrySize,
+    })
+  }
+
+  private draftOf(records: Parameters<typeof draft>[2], attempt: number): Draft {
+    const registry = this.deps.registry.state
+    const registryRoot = registry.rootAt(registry.size)
+    if (registryRoot === undefined) throw new BugError(`the registry has no root at its own size ${registry.size}`)
+    const { lane, reader } = this.feed
+    return draft(lane, reader.state.final, records, {
+      registrySize: registry.size,
+      registryRoot,
+      sourceEpoch: reader.state.final.sourceEpoch,
+      sealedAt: Date.now(),
+      proposer: this.deps.key.id,
+      attempt,
+    })
+  }
+
+  private async append(sealed: Draft): Promise<void> {
+    const { deps, feed } = this
+    const headerBytes = encodeHeader(sealed.header)
+    const seal = sign(sealMessage(deps.registry.state.chainId, headerBytes), deps.key.secretKey)
+    const value = deps.ids.frame('Block', encodeBlock(headerBytes, seal, sealed.entries))
+    this.appended = await deps.writer.append('chain', feed.lane, [{ key: null, value }])
+    deps.onSealed(sealed)
+    const { height, count, attempt } = sealed.header
+    deps.logger.debug({ lane: feed.lane, height: String(height), entries: count, attempt, bytes: value.length }, 'sealed')
+  }
+}

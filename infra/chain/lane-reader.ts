@@ -1,0 +1,149 @@
+/** One lane as it is read from the log: the fold's state, the blocks behind its candidates, and the offset to read next. */
+import { BugError } from '../../schemas/errors.js'
+import { type Hash, hashKey } from '../../schemas/hash.js'
+import { apply, type FinalBlock, type LaneRules, type LaneState, laneGenesis, type Outcome } from '../../schemas/lane-fold.js'
+import {
+  type Block,
+  type ChainRecord,
+  decodeChainRecord,
+  encodeSignedVote,
+  type Header,
+  type NotCounted,
+  type SignedVote,
+  stripPrefix,
+  type Vote,
+} from '../../schemas/records.js'
+import type { RegistryState } from '../../schemas/registry/state.js'
+
+/** Where a reader of a lane may begin, with nothing else in hand: a final block, and the offset after its certificate. */
+export interface LanePosition {
+  readonly final: FinalBlock
+  readonly nextOffset: bigint
+}
+
+/** A record of `chain` as far as the lane's reader needs it. */
+export interface LaneRecord {
+  readonly offset: bigint
+  /** Append time, milliseconds. */
+  readonly timestamp: number
+  readonly value: Buffer | null
+}
+
+/** A block that a certificate in the log made final. */
+export interface Finalized {
+  readonly lane: number
+  readonly header: Header
+  readonly hash: Hash
+  readonly block: Block
+  /** The block's record without the registry prefix. */
+  readonly blockBytes: Buffer
+  readonly blockOffset: bigint
+  readonly notCounted: readonly NotCounted[]
+  readonly verdictHash: Hash
+  /** The certificate: accepts of more than 2/3 of the weight, each as it stands in the log, without the prefix. */
+  readonly votes: readonly { readonly bytes: Buffer; readonly vote: Vote }[]
+  readonly certificateOffset: bigint
+  /** Append time of the vote that completed the certificate, milliseconds. */
+  readonly timestamp: number
+  readonly nextOffset: bigint
+}
+
+/** A candidate's block, kept until the height is decided. */
+export interface HeldBlock {
+  readonly block: Block
+  readonly bytes: Buffer
+  readonly offset: bigint
+  readonly timestamp: number
+}
+
+export type Taken = {
+  readonly record: ChainRecord | undefined
+  readonly outcome: Outcome | { kind: 'undecodable' }
+  readonly finalized?: Finalized
+}
+
+/** The fold's rules as the registry states them. */
+export function laneRules(registry: RegistryState, verify: LaneRules['verify']): LaneRules {
+  return { chainId: registry.chainId, authoritiesAt: (size) => registry.governanceAt(size), verify }
+}
+
+export class LaneReader {
+  private current: LaneState
+  private offset: bigint
+  private resume: bigint
+  private readonly held = new Map<string, HeldBlock>()
+
+  constructor(
+    readonly lane: number,
+    private readonly rules: LaneRules,
+    position: LanePosition | undefined,
+  ) {
+    const genesis = laneGenesis(rules.chainId, lane)
+    this.current = position === undefined ? genesis : { ...genesis, final: position.final }
+    this.offset = position?.nextOffset ?? 0n
+    this.resume = this.offset
+  }
+
+  get state(): LaneState {
+    return this.current
+  }
+
+  get nextOffset(): bigint {
+    return this.offset
+  }
+
+  /** Where to begin again: after the newest certificate, so that the candidates since then are read again. */
+  get position(): LanePosition {
+    return { final: this.current.final, nextOffset: this.resume }
+  }
+
+  heldBlock(hash: Hash): HeldBlock | undefined {
+    return this.held.get(hashKey(hash))
+  }
+
+  /** Folds the next record. Whoever finds `finalized` lets the registry reach its size before it takes another. */
+  take(record: LaneRecord): Taken {
+    this.offset = record.offset + 1n
+    const decoded = decodeChainRecord(record.value)
+    if (decoded === undefined) return { record: undefined, outcome: { kind: 'undecodable' } }
+    const { state, outcome } = apply(this.current, decoded, this.rules)
+    this.current = state
+    if (outcome.kind === 'candidate' && decoded.kind === 'block' && record.value !== null) {
+      const bytes = stripPrefix(record.value)
+      this.held.set(hashKey(outcome.candidate.hash), {
+        block: decoded,
+        bytes,
+        offset: record.offset,
+        timestamp: record.timestamp,
+      })
+    }
+    if (outcome.kind !== 'final') return { record: decoded, outcome }
+    return { record: decoded, outcome, finalized: this.finalize(outcome, record) }
+  }
+
+  private finalize(outcome: Extract<Outcome, { kind: 'final' }>, record: LaneRecord): Finalized {
+    const { candidate } = outcome
+    const held = this.held.get(hashKey(candidate.hash))
+    if (held === undefined)
+      throw new BugError(`lane ${this.lane}: the final block at height ${candidate.header.height} is not held`)
+    this.held.clear()
+    this.resume = this.offset
+    return {
+      lane: this.lane,
+      header: candidate.header,
+      hash: candidate.hash,
+      block: held.block,
+      blockBytes: held.bytes,
+      blockOffset: held.offset,
+      notCounted: outcome.notCounted,
+      verdictHash: outcome.verdictHash,
+      votes: outcome.certificate.map((signed: SignedVote) => ({
+        bytes: encodeSignedVote(signed.voteBytes, signed.signature),
+        vote: signed.vote,
+      })),
+      certificateOffset: record.offset,
+      timestamp: record.timestamp,
+      nextOffset: this.offset,
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/** The states of meters' chains on disk, committed with their lane's final block: one LMDB, memory independent of the number of
+ *  meters. Each value carries a checksum; a store that fails it is thrown away and made again from the log. */
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { fromHex, hex } from '../../schemas/bytes.js'
+import { sha256 } from '../../schemas/hash.js'
+import { type Gap, type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
+import type { LanePosition } from './lane-reader.js'
+
+/** A value in a derived store is not what was written. The store can be deleted: it is rebuilt from the log. */
+export class CorruptStateError extends Error {
+  override readonly name = 'CorruptStateError'
+}
+
+const CHECKSUM_BYTES = 8
+const FIXED_BYTES = 6 + 32 + 6
+const GAP_BYTES = 6 + 6 + 32 + 32
+
+/** sequence (6) ‖ hash (32) ‖ reset (6) ‖ gaps, each from (6) ‖ to (6) ‖ lower (32) ‖ upper (32) ‖ checksum over key and all that (8). */
+export function encodeMeterState(meter: string, state: MeterState): Buffer {
+  const bytes = Buffer.alloc(FIXED_BYTES + GAP_BYTES * state.gaps.length + CHECKSUM_BYTES)
+  bytes.writeUIntBE(state.sequence, 0, 6)
+  state.hash.copy(bytes, 6)
+  bytes.writeUIntBE(state.reset, 38, 6)
+  state.gaps.forEach((gap, index) => {
+    const at = FIXED_BYTES + GAP_BYTES * index
+    bytes.writeUIntBE(gap.from, at, 6)
+    bytes.writeUIntBE(gap.to, at + 6, 6)
+    gap.lower.copy(bytes, at + 12)
+    gap.upper.copy(bytes, at + 44)
+  })
+  const end = bytes.length - CHECKSUM_BYTES
+  checksum(meter, bytes.subarray(0, end)).copy(bytes, end)
+  return bytes
+}
+
+const checksum = (meter: string, bytes: Buffer): Buffer => sha256(Buffer.from(`${meter}\0`), bytes).subarray(0, CHECKSUM_BYTES)
+
+/** Throws CorruptStateError where the checksum does not hold. */
+export function decodeMeterState(meter: string, stored: Uint8Array): MeterState {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength)
+  const end = bytes.length - CHECKSUM_BYTES
+  if (
+    end < FIXED_BYTES ||
+    (end - FIXED_BYTES) % GAP_BYTES !== 0 ||
+    !checksum(meter, bytes.subarray(0, end)).equals(bytes.subarray(end))
+  ) {
+    throw new CorruptStateError(`the stored state of meter ${meter} fails its checksum`)
+  }
+  const gaps: Gap[] = []
+  for (let at = FIXED_BYTES; at < end; at += GAP_BYTES) {
+    gaps.push({
+      from: bytes.readUIntBE(at, 6),
+      to: bytes.readUIntBE(at + 6, 6),
+      lower: Buffer.from(bytes.subarray(at + 12, at + 44)),
+      upper: Buffer.from(bytes.subarray(at + 44, at + 76)),
+    })
+  }
+  return { sequence: bytes.readUIntBE(0, 6), hash: Buffer.from(bytes.subarray(6, 38)), reset: bytes.readUIntBE(38, 6), gaps }
+}
+
+interface StoredPosition {
+  height: string
+  hash: string
+  verdictHash: string
+  registrySize: number
+  sourceEpoch: number
+  lastOffset: string
+  nextOffset: string
+}
+
+export class MeterStates {
+  private constructor(
+    private readonly root: RootDatabase,
+    private readonly meters: Database<Buffer, string>,
+    private readonly lanes: Database<StoredPosition, string>,
+  ) {}
+
+  /** Opens or makes the store of one chain. Throws CorruptStateError where it holds another chain's. */
+  static open(path: string, chainId: Buffer): MeterStates {
+    const root = open({ path, maxDbs: 3 })
+    const about = root.openDB<string, string>({ name: 'about', encoding: 'string' })
+    const known = about.get('chain')
+    if (known !== undefined && known !== hex(chainId)) {
+      throw new CorruptStateError(`${path} holds the states of chain ${known}, not of ${hex(chainId)}: delete it`)
+    }
+    if (known === undefined) about.putSync('chain', hex(chainId))
+    const meters = root.openDB<Buffer, string>({ name: 'meters', encoding: 'binary' })
+    return new MeterStates(root, meters, root.openDB<StoredPosition, string>({ name: 'lanes', encoding: 'json' }))
+  }
+
+  /** The state after the lane's final block; a meter of which nothing counts yet is new. */
+  get(meter: string): MeterState {
+    const stored = this.meters.get(meter)
+    return stored === undefined ? NEW_METER : decodeMeterState(meter, stored)
+  }
+
+  /** Where a lane was; undefined: at its genesis. */
+  position(lane: number): LanePosition | undefined {
+    const stored = this.lanes.get(String(lane))
+    if (stored === undefined) return undefined
+    const { height, lastOffset, nextOffset, hash, verdictHash, registrySize, sourceEpoch } = stored
+    return {
+      final: {
+        height: BigInt(height),
+        hash: fromHex(hash),
+        verdictHash: fromHex(verdictHash),
+        registrySize,
+        sourceEpoch,
+        lastOffset: BigInt(lastOffset),
+      },
+      nextOffset: BigInt(nextOffset),
+    }
+  }
+
+  /** What a final block made of its meters, and the place after it: all or nothing. */
+  commit(lane: number, position: LanePosition, states: ReadonlyMap<string, MeterState>): void {
+    const { final } = position
+    this.root.transactionSync(() => {
+      for (const [meter, state] of states) this.meters.put(meter, encodeMeterState(meter, state))
+      this.lanes.put(String(lane), {
+        height: String(final.height),
+        hash: hex(final.hash),
+        verdictHash: hex(final.verdictHash),
+        registrySize: final.registrySize,
+        sourceEpoch: final.sourceEpoch,
+        lastOffset: String(final.lastOffset),
+        nextOffset: String(position.nextOffset),
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    return this.root.close()
+  }
+}

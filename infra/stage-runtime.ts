@@ -1,0 +1,103 @@
+/** What every stage is built on: logger, Kafka, the registry's fold, a writer, schema ids; and the life of its process. */
+import { join } from 'node:path'
+import type { Kafka } from 'kafkajs'
+import type { Logger } from 'pino'
+import type { Signatures } from '../schemas/ed25519.js'
+import { type Config, loadConfig } from './config.js'
+import { selfTest, sodiumSignatures } from './crypto/sodium.js'
+import { createKafka } from './kafka/client.js'
+import { LogWriter } from './kafka/log-writer.js'
+import { registerSchemas, type SchemaIds } from './kafka/schema-ids.js'
+import { checkTopics } from './kafka/topics.js'
+import { type AuthorityKey, loadKeyFile } from './keys.js'
+import { createLogger } from './log.js'
+import { RegistryFollower } from './registry/registry-follower.js'
+import type { Stage } from './stage.js'
+
+export interface Runtime {
+  readonly config: Config
+  readonly logger: Logger
+  readonly kafka: Kafka
+  readonly registry: RegistryFollower
+  readonly writer: LogWriter
+  readonly ids: SchemaIds
+  readonly signatures: Signatures
+  /** The stage's own folder, of derived state alone. */
+  readonly folder: string
+  /** The process cannot go on: it logs and exits, and its supervisor starts it from the log. */
+  onFatal(error: Error): void
+}
+
+export interface Running {
+  stop(): Promise<void>
+}
+
+/** Where the authority's key is: METERCHAIN_KEY_FILE, else <home>/keys/<authority>.json. */
+export function keyFileOf(config: Config): string {
+  return config.keyFile === '' ? join(config.home, 'keys', `${config.authority}.json`) : config.keyFile
+}
+
+export function loadAuthorityKey(config: Config): Promise<AuthorityKey> {
+  return loadKeyFile(keyFileOf(config))
+}
+
+/** Opens all that a stage needs, and folds the registry to its present end: its genesis is there afterwards. */
+export async function openRuntime(
+  stage: Pick<Stage, 'name' | 'signs'>,
+  config: Config,
+  logger: Logger,
+  onFatal: (error: Error) => void,
+): Promise<Runtime & Running> {
+  const kafka = createKafka(config, logger)
+  await checkTopics(kafka, config)
+  const folder = join(config.home, 'state', stage.signs ? `${stage.name}-${config.authority}` : stage.name)
+  const signatures = sodiumSignatures
+  const registry = await RegistryFollower.open({
+    kafka,
+    config,
+    path: join(folder, 'registry'),
+    logger,
+    signatures,
+    onFailure: onFatal,
+  })
+  const writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
+  const [ids] = await Promise.all([registerSchemas(config, logger), writer.connect(), registry.start()])
+  await registry.caughtUp()
+  const stop = async () => {
+    await registry.close()
+    await writer.disconnect()
+  }
+  return { config, logger, kafka, registry, writer, ids, signatures, folder, onFatal, stop }
+}
+
+/** How long a clean shutdown may take before the process ends all the same, milliseconds. */
+const SHUTDOWN_MILLIS = 14_000
+
+/** The process of a stage, from its environment to its exit code: 0 after SIGTERM or SIGINT, 1 after an error. */
+export async function runProcess(stage: Stage, start: (runtime: Runtime) => Promise<Running>): Promise<void> {
+  selfTest(sodiumSignatures)
+  const config = loadConfig()
+  const logger = createLogger(stage.name, config.logLevel)
+  const exit = (code: number) => {
+    logger.flush()
+    process.exit(code)
+  }
+  const onFatal = (error: Error) => {
+    logger.fatal({ err: error }, 'the stage cannot go on; it is to be started again')
+    exit(1)
+  }
+  process.on('uncaughtException', onFatal)
+  process.on('unhandledRejection', (reason) => onFatal(reason instanceof Error ? reason : new Error(String(reason))))
+  const runtime = await openRuntime(stage, config, logger, onFatal)
+  const running = await start(runtime)
+  const stop = () => {
+    logger.info('stopping')
+    setTimeout(() => onFatal(new Error(`shutdown took longer than ${SHUTDOWN_MILLIS} ms`)), SHUTDOWN_MILLIS).unref()
+    running
+      .stop()
+      .then(() => runtime.stop())
+      .then(() => exit(0), onFatal)
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+}

@@ -1,0 +1,103 @@
+/** Whether a candidate's content is what this authority sees, apart from its entries' verdict. Pure. */
+import type { PendingRecord } from '../infra/chain/lane-feeds.js'
+import { equalBytes } from '../schemas/bytes.js'
+import { isEarly } from '../schemas/consensus/timing.js'
+import type { BlockFault } from '../schemas/faults.js'
+import type { Hash } from '../schemas/hash.js'
+import { LIMITS } from '../schemas/limits.js'
+import type { Block, Header } from '../schemas/records.js'
+
+export type Check =
+  | { kind: 'right' }
+  /** Cannot be told yet: accepted as soon as it can, rejected after a time. */
+  | { kind: 'unseen'; fault: BlockFault; detail: string }
+  /** A ground only while the lane moves. */
+  | { kind: 'timing'; fault: BlockFault; detail: string }
+  | { kind: 'wrong'; fault: BlockFault; detail: string }
+
+export interface Sight {
+  /** Records of `readings` after the final block, in order, read up to `readingsNext`. */
+  readonly pending: readonly PendingRecord[]
+  readonly readingsNext: bigint
+  readonly registrySize: number
+  rootAt(size: number): Hash | undefined
+  /** The lane's source epoch in the registry at that size. */
+  sourceEpochAt(size: number): number
+  /** Since when, milliseconds, the registry is larger than `size`; undefined where it is not. */
+  outgrownAt(size: number): number | undefined
+  /** When the parent became final, milliseconds; 0: not known. */
+  readonly parentAt: number
+  /** The proposer's place in the order of turns. */
+  readonly rank: number
+  readonly now: number
+  /** Append time of the candidate, milliseconds. */
+  readonly appendedAt: number
+}
+
+export interface CheckPolicy {
+  readonly wiggleMillis: number
+  /** How long after an event a block may still name the registry state before it, milliseconds. */
+  readonly staleMillis: number
+}
+
+const wrong = (fault: BlockFault, detail: string): Check => ({ kind: 'wrong', fault, detail })
+const unseen = (fault: BlockFault, detail: string): Check => ({ kind: 'unseen', fault, detail })
+const timing = (fault: BlockFault, detail: string): Check => ({ kind: 'timing', fault, detail })
+
+/** Checks a candidate whose seal, link and root the fold has checked. */
+export function checkCandidate(block: Block, blockBytes: number, sight: Sight, policy: CheckPolicy): Check {
+  const { header } = block
+  if (blockBytes > LIMITS.blockBytes || (header.count > LIMITS.entriesPerBlock && !isOneRecord(header, sight))) {
+    return wrong('oversized', `${blockBytes} bytes, ${header.count} entries`)
+  }
+  return checkRegistry(header, sight) ?? checkEntries(block, sight) ?? checkTiming(header, sight, policy) ?? { kind: 'right' }
+}
+
+/** A single record is taken whatever it holds, or nothing could ever cover it. */
+const isOneRecord = (header: Header, sight: Sight): boolean =>
+  sight.pending.filter(({ offset }) => offset >= header.firstOffset && offset <= header.lastOffset).length === 1
+
+function checkRegistry(header: Header, sight: Sight): Check | undefined {
+  if (header.registrySize > sight.registrySize) {
+    return unseen('registry-not-reached', `it names ${header.registrySize} events, ${sight.registrySize} are known here`)
+  }
+  const root = sight.rootAt(header.registrySize)
+  if (root === undefined || !equalBytes(root, header.registryRoot))
+    return wrong('registry-root', `at size ${header.registrySize}`)
+  const epoch = sight.sourceEpochAt(header.registrySize)
+  return header.sourceEpoch === epoch ? undefined : wrong('wrong-epoch', `${header.sourceEpoch}, the registry says ${epoch}`)
+}
+
+function checkEntries(block: Block, sight: Sight): Check | undefined {
+  const { firstOffset, lastOffset } = block.header
+  if (lastOffset >= sight.readingsNext) {
+    return unseen('records-not-seen', `it covers up to offset ${lastOffset}, read here is up to ${sight.readingsNext - 1n}`)
+  }
+  let at = 0
+  for (const record of sight.pending) {
+    if (record.offset < firstOffset || record.offset > lastOffset) continue
+    for (const entry of record.entries) {
+      const claimed = block.entries[at]
+      if (claimed === undefined || !equalBytes(claimed, entry)) {
+        return wrong('wrong-entries', `entry ${at} is not the one at offset ${record.offset} of readings`)
+      }
+      at++
+    }
+  }
+  return at === block.entries.length ? undefined : wrong('wrong-entries', `${block.entries.length} entries, readings holds ${at}`)
+}
+
+function checkTiming(header: Header, sight: Sight, policy: CheckPolicy): Check | undefined {
+  const ahead = header.sealedAt - sight.now
+  if (ahead > LIMITS.sealedAheadMillis) return timing('future-date', `sealed ${ahead} ms ahead`)
+  const outgrown = sight.outgrownAt(header.registrySize)
+  if (outgrown !== undefined && header.sealedAt - outgrown > policy.staleMillis) {
+    return timing('registry-stale', `an event had come ${header.sealedAt - outgrown} ms before`)
+  }
+  const first = sight.pending.find(({ offset }) => offset >= header.firstOffset)
+  const since = Math.max(sight.parentAt, first?.timestamp ?? 0)
+  if (sight.parentAt > 0 && isEarly(sight.appendedAt - since, sight.rank, header.attempt, policy.wiggleMillis)) {
+    return timing('early', `rank ${sight.rank}, attempt ${header.attempt}, ${sight.appendedAt - since} ms after its time began`)
+  }
+  return undefined
+}

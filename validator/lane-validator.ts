@@ -1,0 +1,220 @@
+/** Validates one lane: checks and judges its candidates, votes, and keeps the meters' states with what becomes final. */
+import type { Logger } from 'pino'
+import { adoptVerdict, type BlockJudgement, type JudgeSource, judgeBlock } from '../infra/chain/judge-block.js'
+import type { LaneFeed } from '../infra/chain/lane-feeds.js'
+import type { Finalized, HeldBlock } from '../infra/chain/lane-reader.js'
+import type { MeterStates } from '../infra/chain/meter-states.js'
+import { sign } from '../infra/crypto/sodium.js'
+import type { LogWriter } from '../infra/kafka/log-writer.js'
+import type { SchemaIds } from '../infra/kafka/schema-ids.js'
+import type { AuthorityKey } from '../infra/keys.js'
+import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { equalBytes } from '../schemas/bytes.js'
+import { BugError } from '../schemas/errors.js'
+import { faultCode } from '../schemas/faults.js'
+import { type Hash, hashKey } from '../schemas/hash.js'
+import type { JudgeContext } from '../schemas/judge.js'
+import { current, eligible, proposers } from '../schemas/lane-candidates.js'
+import { type Candidate, verdictHash, voteMessage } from '../schemas/lane-fold.js'
+import { encodeSignedVote, encodeVote, type Judgement, type Vote } from '../schemas/records.js'
+import { attest, type Ballot, type Said } from './attest.js'
+import { type Check, type CheckPolicy, checkCandidate } from './check.js'
+
+export interface ValidatorDeps {
+  readonly logger: Logger
+  readonly registry: RegistryFollower
+  readonly writer: LogWriter
+  readonly ids: SchemaIds
+  readonly key: AuthorityKey
+  readonly states: MeterStates
+  readonly policy: CheckPolicy & { patienceMillis: number }
+  /** Whether a reading's signature holds. */
+  readonly verify: JudgeContext['verify']
+  onVoted(vote: Vote): void
+  onCommitted(finalized: Finalized, judgement: BlockJudgement): void
+  onFatal(error: Error): void
+}
+
+/** What this authority knows of a candidate beyond the fold. */
+interface Opinion {
+  readonly since: number
+  judged?: { judgement: BlockJudgement; verdictHash: Hash }
+  sent: Said
+}
+
+/** How often a lane with undecided candidates is looked at when nothing comes, milliseconds. */
+const LOOK_AGAIN_MILLIS = 250
+const STUCK_WIGGLES = 10
+
+export class LaneValidator {
+  private readonly opinions = new Map<string, Opinion>()
+  private timer: NodeJS.Timeout | undefined
+  private running: Promise<void> | undefined
+  private again = false
+  private stopped = false
+  /** Since when candidates have waited at this height, milliseconds. */
+  private waitingSince = 0
+
+  constructor(
+    private readonly feed: LaneFeed,
+    private readonly deps: ValidatorDeps,
+  ) {}
+
+  poke(): void {
+    if (this.stopped) return
+    if (this.running !== undefined) {
+      this.again = true
+      return
+    }
+    this.running = this.look()
+      .catch((error: Error) => this.deps.onFatal(error))
+      .finally(() => {
+        this.running = undefined
+        if (!this.again) return
+        this.again = false
+        this.poke()
+      })
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true
+    clearTimeout(this.timer)
+    await this.running
+  }
+
+  /** Keeps what the final block made of its meters; the log's verdict binds, whatever this authority thought. */
+  commit(finalized: Finalized): void {
+    const { deps, feed } = this
+    const mine = this.opinions.get(hashKey(finalized.hash))?.judged
+    const agreed = mine !== undefined && equalBytes(mine.verdictHash, finalized.verdictHash)
+    if (mine !== undefined && !agreed) {
+      deps.logger.error(
+        { lane: feed.lane, height: String(finalized.header.height) },
+        'the final verdict is not the one found here',
+      )
+    }
+    const judgement = agreed ? mine.judgement : this.adopt(finalized)
+    deps.states.commit(feed.lane, feed.reader.position, judgement.states)
+    this.opinions.clear()
+    this.waitingSince = 0
+    deps.onCommitted(finalized, judgement)
+  }
+
+  private adopt(finalized: Finalized): BlockJudgement {
+    const adopted = adoptVerdict(finalized.block.entries, finalized.notCounted, this.source(finalized.header.registrySize))
+    for (const difference of adopted.differences) {
+      const where = { lane: this.feed.lane, height: String(finalized.header.height), ...difference }
+      this.deps.logger.error(where, 'a final verdict counts an entry that would not count here')
+    }
+    return adopted
+  }
+
+  private source(registrySize: number): JudgeSource {
+    return {
+      lane: this.feed.lane,
+      registry: this.deps.registry.state,
+      registrySize,
+      meterState: (meter) => this.deps.states.get(meter),
+    }
+  }
+
+  private async look(): Promise<void> {
+    clearTimeout(this.timer)
+    const { feed, deps } = this
+    const { state } = feed.reader
+    if (state.candidates.length === 0) return
+    if (this.waitingSince === 0) this.waitingSince = Date.now()
+    this.timer = setTimeout(() => this.poke(), LOOK_AGAIN_MILLIS)
+    if (!feed.isAtEnd) return
+    const set = deps.registry.state.governanceAt(state.final.registrySize)
+    if (!set.authorities.some((each) => each.id === deps.key.id && each.weight > 0)) return
+    const isStuck = Date.now() - this.waitingSince > STUCK_WIGGLES * deps.policy.wiggleMillis
+    const chosen = current(state, set)
+    const candidates = isStuck ? eligible(state, set) : chosen === undefined ? [] : [chosen]
+    for (const candidate of candidates) {
+      await this.consider(candidate, isStuck)
+      if (feed.reader.state.final !== state.final) return
+    }
+  }
+
+  private async consider(candidate: Candidate, isStuck: boolean): Promise<void> {
+    const { deps, feed } = this
+    const { final } = feed.reader.state
+    const held = feed.reader.heldBlock(candidate.hash)
+    if (held === undefined) throw new BugError(`lane ${feed.lane}: a candidate at height ${candidate.header.height} is not held`)
+    const opinion = this.opinionOf(candidate)
+    const ballot = attest({
+      check: this.check(candidate, held),
+      said: opinion.sent === 'nothing' ? saidInLog(candidate, deps.key.id) : opinion.sent,
+      waitedMillis: Date.now() - opinion.since,
+      patienceMillis: deps.policy.patienceMillis,
+      isStuck,
+    })
+    if (ballot.kind === 'wait') return
+    if (ballot.kind === 'accept' && opinion.judged === undefined) {
+      const judgement = await judgeBlock(held.block.entries, this.source(candidate.header.registrySize), deps.verify)
+      if (feed.reader.state.final !== final) return
+      opinion.judged = { judgement, verdictHash: verdictHash(final.verdictHash, judgement.notCounted) }
+    }
+    await this.vote(candidate, opinion, ballot)
+  }
+
+  private opinionOf(candidate: Candidate): Opinion {
+    const key = hashKey(candidate.hash)
+    const opinion = this.opinions.get(key) ?? { since: Date.now(), sent: 'nothing' as const }
+    this.opinions.set(key, opinion)
+    return opinion
+  }
+
+  private check(candidate: Candidate, held: HeldBlock): Check {
+    const { feed, deps } = this
+    const { state } = feed.reader
+    const registry = deps.registry.state
+    const order = proposers({ ...state, candidates: [] }, registry.governanceAt(state.final.registrySize), registry.chainId)
+    return checkCandidate(
+      held.block,
+      held.bytes.length,
+      {
+        pending: feed.pending,
+        readingsNext: feed.readingsNext,
+        registrySize: registry.size,
+        rootAt: (size) => registry.rootAt(size),
+        sourceEpochAt: (size) => registry.governanceAt(size).sourceEpochs[feed.lane] ?? 0,
+        outgrownAt: (size) => deps.registry.eventTimeAt(size),
+        parentAt: feed.parentAt,
+        rank: order.indexOf(candidate.header.proposer),
+        now: Date.now(),
+        appendedAt: held.timestamp,
+      },
+      deps.policy,
+    )
+  }
+
+  private async vote(candidate: Candidate, opinion: Opinion, ballot: Exclude<Ballot, { kind: 'wait' }>): Promise<void> {
+    const { deps, feed } = this
+    const vote: Vote = {
+      lane: feed.lane,
+      height: candidate.header.height,
+      block: candidate.hash,
+      authority: deps.key.id,
+      judgement: judgementOf(ballot, opinion),
+    }
+    const voteBytes = encodeVote(vote)
+    const signature = sign(voteMessage(deps.registry.state.chainId, voteBytes), deps.key.secretKey)
+    opinion.sent = ballot.kind
+    await deps.writer.append('chain', feed.lane, [
+      { key: null, value: deps.ids.frame('SignedVote', encodeSignedVote(voteBytes, signature)) },
+    ])
+    deps.onVoted(vote)
+  }
+}
+
+function saidInLog(candidate: Candidate, me: string): Said {
+  return candidate.ballots.get(me)?.vote.vote.judgement.kind ?? 'nothing'
+}
+
+function judgementOf(ballot: Exclude<Ballot, { kind: 'wait' }>, { judged }: Opinion): Judgement {
+  if (ballot.kind === 'reject') return { kind: 'reject', fault: faultCode(ballot.fault), detail: ballot.detail.slice(0, 200) }
+  if (judged === undefined) throw new BugError('an accept without a judgement')
+  return { kind: 'accept', verdictHash: judged.verdictHash, notCounted: judged.judgement.notCounted }
+}

@@ -1,0 +1,22 @@
+/** Opens the meters' states. A store that is damaged, or of another chain, is thrown away: the log makes it again, and final verdicts
+ *  bind, so that costs time and no signature checks. */
+import { rm } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import { CorruptStateError, MeterStates } from '../infra/chain/meter-states.js'
+
+export async function openStates(path: string, chainId: Buffer, logger: Logger): Promise<MeterStates> {
+  try {
+    return MeterStates.open(path, chainId)
+  } catch (error) {
+    logger.error({ err: error, path }, 'the stored meter states cannot be used and are made again from the log')
+    await rm(path, { recursive: true, force: true })
+    return MeterStates.open(path, chainId)
+  }
+}
+
+/** For a value that turns out damaged while the validator runs: without its store it makes a new one at its next start. */
+export async function dropIfCorrupt(path: string, error: Error, logger: Logger): Promise<void> {
+  if (!(error instanceof CorruptStateError)) return
+  logger.error({ err: error, path }, 'the stored meter states are damaged; they are deleted, and made again at the next start')
+  await rm(path, { recursive: true, force: true })
+}

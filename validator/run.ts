@@ -1,0 +1,102 @@
+/** The validator's shell: reads its lanes, lets each be judged, keeps the meters' states, tells of gaps. */
+import { join } from 'node:path'
+import type { BlockJudgement } from '../infra/chain/judge-block.js'
+import { LaneFeeds } from '../infra/chain/lane-feeds.js'
+import type { Finalized } from '../infra/chain/lane-reader.js'
+import { startHealthServer } from '../infra/health.js'
+import type { AuthorityKey } from '../infra/keys.js'
+import { createMetrics } from '../infra/metrics.js'
+import type { Running, Runtime } from '../infra/stage-runtime.js'
+import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
+import { encodeRepair } from '../schemas/records.js'
+import { messageBuilder, TAGS } from '../schemas/tags.js'
+import { LaneValidator } from './lane-validator.js'
+import { dropIfCorrupt, openStates } from './recover.js'
+import { resendEvents } from './resend.js'
+
+export interface ValidatorStageDeps extends Runtime {
+  readonly key: AuthorityKey
+}
+
+/** How long what is not seen yet may still come before the block is rejected, and how old a registry state a block may name,
+ *  milliseconds. */
+const PATIENCE_MILLIS = 2_000
+const STALE_MILLIS = 10_000
+
+export async function startValidator(deps: ValidatorStageDeps): Promise<Running & { port: number }> {
+  const { config, logger, registry, key, signatures } = deps
+  const metrics = createMetrics('validator')
+  const path = join(deps.folder, 'meters')
+  const states = await openStates(path, registry.state.chainId, logger)
+  const onFatal = (error: Error) => {
+    dropIfCorrupt(path, error, logger).then(() => deps.onFatal(error), deps.onFatal)
+  }
+  const message = messageBuilder(TAGS.reading, registry.state.chainId)
+  const lanes = lanesOf(config.validatorInstance, registry.state.lanes)
+  const validators = new Map<number, LaneValidator>()
+  const feeds = new LaneFeeds({
+    ...deps,
+    verify: signatures.verify,
+    groupId: `meterchain-validator-${key.id}-${config.validatorInstance.index}`,
+    positions: new Map(lanes.map((lane) => [lane, states.position(lane)])),
+    onFinal: (feed, finalized) => validators.get(feed.lane)?.commit(finalized),
+    onChange: (feed) => {
+      metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
+      metrics.queueDepth.set({ queue: `pending-${feed.lane}` }, feed.pending.length)
+      validators.get(feed.lane)?.poke()
+    },
+    onSkipped: (feed, offset, reason) => {
+      if (!isOrdinarySkip(reason as SkipReason))
+        logger.warn({ lane: feed.lane, offset: String(offset), reason }, 'a record was skipped')
+    },
+    onFailure: onFatal,
+  })
+  const onCommitted = (finalized: Finalized, judgement: BlockJudgement) => {
+    const refused = finalized.notCounted.length
+    metrics.readings.inc({ outcome: 'counted' }, finalized.block.entries.length - refused)
+    metrics.readings.inc({ outcome: 'refused' }, refused)
+    metrics.timeToFinal.observe(Math.max(0, finalized.timestamp - finalized.header.sealedAt) / 1000)
+    const events = resendEvents(judgement, finalized.lane, Date.now(), key.id)
+    if (events.length === 0) return
+    const messages = events.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
+    deps.writer.append('repairs', finalized.lane, messages).catch(onFatal)
+  }
+  for (const feed of feeds.all()) {
+    validators.set(
+      feed.lane,
+      new LaneValidator(feed, {
+        ...deps,
+        states,
+        policy: { wiggleMillis: config.wiggleMillis, staleMillis: STALE_MILLIS, patienceMillis: PATIENCE_MILLIS },
+        verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
+        onVoted: (vote) => metrics.votes.inc({ judgement: vote.judgement.kind }),
+        onCommitted,
+        onFatal,
+      }),
+    )
+  }
+  registry.onEvent(() => {
+    for (const validator of validators.values()) validator.poke()
+  })
+  const isReady = () => {
+    const behind = feeds.all().filter((feed) => !feed.isAtEnd)
+    return behind.length === 0
+      ? { ready: true }
+      : { ready: false, why: `reading lanes ${behind.map((feed) => feed.lane).join(', ')}` }
+  }
+  const health = await startHealthServer({ host: config.host, port: config.validatorPort, metrics, isReady })
+  await feeds.start()
+  logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
+  const stop = async () => {
+    await Promise.all([...validators.values()].map((validator) => validator.stop()))
+    await feeds.stop()
+    await states.close()
+    await health.stop()
+  }
+  return { port: health.port, stop }
+}
+
+/** Lanes are configured, not rebalanced: instance i of n validates every n-th lane from i - 1 on. */
+function lanesOf({ index, count }: { index: number; count: number }, lanes: number): number[] {
+  return Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => lane % count === index - 1)
+}
