@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Admin, Kafka } from 'kafkajs'
+import type { Logger } from 'pino'
+import type { Signatures } from '../../schemas/ed25519.js'
+import { BugError, TransientError } from '../../schemas/errors.js'
+import type { RegistryEvent } from '../../schemas/records.js'
+import { RegistryState } from '../../schemas/registry/state.js'
+import { LogReader, type LogRecord } from '../kafka/log-reader.js'
+import { LmdbRegistryStore } from './lmdb-registry-store.js'
+import { RegistryLog } from './registry-log.js'
+import { Waiters } from './waiters.js'
+
+export interface RegistryFollowerOptions {
+  readonly kafka: Kafka
+  readonly config: { readonly topicPrefix: string }
+  /** Folder of the store: one for each process. */
+  readonly path: string
+  readonly logger: Logger
+  readonly signatures: Signatures
+  readonly cachedMeters?: number
+  /** After it was started: it cannot go on, the process should exit. Default: it ends the process as an uncaught exception. */
+  readonly onFailure?: (error: Error) => void
+}
+
+/** An event that counts, after it was folded and committed. */
+export interface FoldedEvent {
+  readonly index: number
+  readonly event: RegistryEvent
+  readonly offset: bigint
+  readonly timestamp: number
+}
+
+const DEADLINE_MILLIS = 30_000
+const TOPIC = 'registry'
+
+/** Keeps a registry state on disk level with topic `registry`. Look-ups are synchronous on `state`; whoever needs one that is
+ *  not older than now, or of a certain size, awaits `caughtUp` or `reach` first. */
+export class RegistryFollower {
+  readonly state: RegistryState
+  /** Records that did not count since it was opened, by the code of their reason. */
+  readonly skipped = new Map<string, number>()
+  readonly #options: RegistryFollowerOptions
+  readonly #store: LmdbRegistryStore
+  readonly #log: RegistryLog
+  readonly #admin: Admin
+  readonly #waiters = new Waiters()
+  readonly #listeners = new Set<(folded: FoldedEvent) => void>()
+  #reader: LogReader | undefined
+  #isRunning = false
+
+  private constructor(options: RegistryFollowerOptions) {
+    this.#options = options
+    this.#store = new LmdbRegistryStore(
+      options.path,
+      options.cachedMeters === undefined ? {} : { cachedMeters: options.cachedMeters },
+    )
+    this.state = new RegistryState(this.#store, options.signatures)
+    this.#log = new RegistryLog(this.#store, this.state, options.path)
+    this.#admin = options.kafka.admin()
+  }
+
+  /** Opens the store; what it held when the process ended can be looked up at once. */
+  static async open(options: RegistryFollowerOptions): Promise<RegistryFollower> {
+    await mkdir(options.path, { recursive: true })
+    return new RegistryFollower(options)
+  }
+
+  /** Next offset of the topic to be folded. */
+  get nextOffset(): bigint {
+    return this.#log.next
+  }
+
+  /** Follows the topic from where the store stands. Rejects with RegistryMismatchError where the store is of another log. */
+  async start(): Promise<void> {
+    const { kafka, config, logger } = this.#options
+    await this.#admin.connect()
+    const { low, high } = await this.#range()
+    this.#log.checkRange(low, high)
+    this.#reader = new LogReader({
+      kafka,
+      groupId: `${config.topicPrefix}registry-follower-${randomBytes(8).toString('hex')}`,
+      logger,
+      topicPrefix: config.topicPrefix,
+      positions: [{ topic: TOPIC, partition: 0, offset: this.#log.from }],
+      onRecords: (_topic, _partition, records) => this.#fold(records),
+      onFailure: (error) => this.#fail(error),
+    })
+    await this.#reader.start()
+    await this.#waiters.until(
+      () => this.#log.isConfirmed,
+      DEADLINE_MILLIS,
+      () => `the record of registry at offset ${this.#log.from} does not come`,
+    )
+    this.#isRunning = true
+  }
+
+  /** Resolves when all is folded that was in the topic at the time of the call. Rejects with TransientError at the deadline. */
+  async caughtUp(deadlineMillis = DEADLINE_MILLIS): Promise<void> {
+    const { high } = await this.#range()
+    await this.reachOffset(high, deadlineMillis)
+  }
+
+  /** Resolves when at least `size` events count. Rejects with TransientError at the deadline. */
+  reach(size: number, deadlineMillis = DEADLINE_MILLIS): Promise<void> {
+    return this.#waiters.until(
+      () => this.state.size >= size,
+      deadlineMillis,
+      () => `the registry holds ${this.state.size} events, ${size} are needed`,
+    )
+  }
+
+  /** Resolves when every record below `offset` is folded. Rejects with TransientError at the deadline. */
+  reachOffset(offset: bigint, deadlineMillis = DEADLINE_MILLIS): Promise<void> {
+    return this.#waiters.until(
+      () => this.nextOffset >= offset,
+      deadlineMillis,
+      () => `topic registry is folded up to offset ${this.nextOffset}, ${offset} is needed`,
+    )
+  }
+
+  /** Calls `listener` for each event that counts from now on. Gives the function that ends it. */
+  onEvent(listener: (folded: FoldedEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#isRunning = false
+    await this.#reader?.stop()
+    this.#waiters.fail(new TransientError('the registry was closed'))
+    await this.#admin.disconnect()
+    await this.#store.close()
+  }
+
+  async #range(): Promise<{ low: bigint; high: bigint }> {
+    const topic = this.#options.config.topicPrefix + TOPIC
+    const offsets = await this.#admin.fetchTopicOffsets(topic)
+    const found = offsets.find(({ partition }) => partition === 0)
+    if (found === undefined) throw new BugError(`topic ${topic} has no partition 0`)
+    return { low: BigInt(found.low), high: BigInt(found.high) }
+  }
+
+  async #fold(records: readonly LogRecord[]): Promise<void> {
+    for (const record of records) {
+      const applied = this.#log.take(record)
+      if (applied?.counted) this.#tell({ ...applied, offset: record.offset, timestamp: record.timestamp })
+      else if (applied !== undefined) this.#skip(record.offset, applied.reason)
+      this.#waiters.check()
+      // 10,000 keys take half a second: let others have their turn.
+      await nextTurn()
+    }
+  }
+
+  #tell({ index, event, offset, timestamp }: FoldedEvent): void {
+    for (const listener of this.#listeners) listener({ index, event, offset, timestamp })
+  }
+
+  #skip(offset: bigint, reason: string): void {
+    const code = reason.slice(0, reason.indexOf(':'))
+    this.skipped.set(code, (this.skipped.get(code) ?? 0) + 1)
+    this.#options.logger.warn({ offset: Number(offset), reason }, 'a record of registry does not count')
+  }
+
+  #fail(error: Error): void {
+    this.#waiters.fail(error)
+    if (!this.#isRunning) return
+    const { onFailure } = this.#options
+    if (onFailure !== undefined) onFailure(error)
+    else
+      setImmediate(() => {
+        throw error
+      })
+  }
+}
