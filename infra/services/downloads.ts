@@ -17,7 +17,8 @@ export function packageFolder(from = dirname(fileURLToPath(import.meta.url))): s
   return packageFolder(parent)
 }
 
-interface Download {
+/** Something to fetch from Maven Central. */
+export interface Download {
   readonly title: string
   readonly pom: string
   readonly goal: readonly string[]
@@ -28,6 +29,7 @@ const REPORT_EVERY_MILLIS = 5_000
 
 /** Runs Maven into a folder, with a line for each file and one every 5 s when a file takes long. */
 async function fetchInto(download: Download, folder: string, onProgress: Progress): Promise<void> {
+  await provideMaven(onProgress)
   const started = Date.now()
   const seconds = () => Math.round((Date.now() - started) / 1000)
   const timer = setInterval(() => onProgress(`${download.title}: still downloading, ${seconds()} s`), REPORT_EVERY_MILLIS)
@@ -54,15 +56,14 @@ function removeLeftovers(target: string): void {
 }
 
 /** Downloads once. The folder appears under its name only when it is complete, so a download may be cut off at any moment. */
-async function downloadOnce(download: Download, onProgress: Progress): Promise<string> {
+export async function downloadOnce(download: Download, onProgress: Progress, fetch = fetchInto): Promise<string> {
   if (existsSync(download.folder)) return download.folder
-  await provideMaven(onProgress)
   mkdirSync(dirname(download.folder), { recursive: true })
   removeLeftovers(download.folder)
   const part = `${download.folder}.part-${process.pid}`
   rmSync(part, { recursive: true, force: true })
   onProgress(`${download.title}: downloading`)
-  await fetchInto(download, part, onProgress)
+  await fetch(download, part, onProgress)
   // another launcher may have been faster: its copy is as good
   if (existsSync(download.folder)) rmSync(part, { recursive: true })
   else renameSync(part, download.folder)

@@ -1,4 +1,4 @@
-import { mustRun, runCommand } from './run-command.js'
+import { type Machine, mustRun, thisMachine } from './run-command.js'
 import type { Progress } from './services-config.js'
 
 const MIN_JAVA = 17
@@ -9,57 +9,60 @@ export function javaVersion(output: string): number | undefined {
   return found === undefined ? undefined : Number(found)
 }
 
-async function hasJava(): Promise<boolean> {
-  const { status, output } = await runCommand('java', ['-version'])
-  return status === 0 && (javaVersion(output) ?? 0) >= MIN_JAVA
-}
-
-const hasMaven = async (): Promise<boolean> => (await runCommand('mvn', ['-version'])).status === 0
-
-/** How packages are installed here; undefined where we may not, or there is no apt. */
-async function aptInstaller(onProgress: Progress): Promise<((packages: string) => Promise<void>) | undefined> {
-  if (process.getuid?.() !== 0 || (await runCommand('apt-get', ['--version'])).status !== 0) return undefined
-  await mustRun('apt-get', ['update', '-q'])
-  return async (packages) => {
-    onProgress(`apt-get install ${packages}`)
-    const noQuestions = 'DEBIAN_FRONTEND=noninteractive'
-    await mustRun('env', [noQuestions, 'apt-get', 'install', '-y', '-q', '--no-install-recommends', packages])
-  }
-}
-
 /** A program that the services need, how to see that it is there, and the packages that bring it. */
 interface Requirement {
   readonly what: string
   readonly packages: readonly string[]
-  isThere(): Promise<boolean>
+  isThere(machine: Machine): Promise<boolean>
 }
 
 const JAVA: Requirement = {
   what: `Java ${MIN_JAVA} or newer`,
-  // Debian 13 has no 17 any more; the default is newer there
+  // Debian 13 has no 17 any more; its default is newer
   packages: ['openjdk-17-jre-headless', 'default-jre-headless'],
-  isThere: hasJava,
+  isThere: async (machine) => {
+    const { status, output } = await machine.run('java', ['-version'])
+    return status === 0 && (javaVersion(output) ?? 0) >= MIN_JAVA
+  },
 }
-const MAVEN: Requirement = { what: 'Maven 3.6 or newer', packages: ['maven'], isThere: hasMaven }
 
-async function provide(needed: Requirement, onProgress: Progress): Promise<void> {
-  if (await needed.isThere()) return
-  const remedy = `install ${needed.what} so that it is found on the PATH (Debian, Ubuntu: sudo apt-get install ${needed.packages[0]})`
-  onProgress(`${needed.what} is missing`)
-  const install = await aptInstaller(onProgress)
-  if (install === undefined) throw new Error(`${needed.what} is missing: ${remedy}`)
+const MAVEN: Requirement = {
+  what: 'Maven 3.6 or newer',
+  packages: ['maven'],
+  isThere: async (machine) => (await machine.run('mvn', ['-version'])).status === 0,
+}
+
+async function canInstall({ isRoot, run }: Machine): Promise<boolean> {
+  return isRoot && (await run('apt-get', ['--version'])).status === 0
+}
+
+/** Installs a package; what went wrong is returned, for there may be another one to try. */
+async function install(name: string, machine: Machine): Promise<string> {
+  const args = ['DEBIAN_FRONTEND=noninteractive', 'apt-get', 'install', '-y', '-q', '--no-install-recommends', name]
+  const { status, output } = await machine.run('env', args)
+  return status === 0 ? `${name}: installed, but not of use` : `${name}: ${output.split('\n').slice(-5).join('\n')}`
+}
+
+async function provide(needed: Requirement, onProgress: Progress, machine: Machine): Promise<void> {
+  if (await needed.isThere(machine)) return
+  const names = needed.packages.join(' or ')
+  const remedy = `${needed.what} is missing: install it so that it is found on the PATH (Debian, Ubuntu: apt-get install ${names})`
+  if (!(await canInstall(machine))) throw new Error(remedy)
+  onProgress(`${needed.what} is missing: installing it by apt`)
+  await mustRun('apt-get', ['update', '-q'], {}, machine)
   const failures: string[] = []
   for (const name of needed.packages) {
-    await install(name).catch((error: Error) => failures.push(error.message))
-    if (await needed.isThere()) return
+    onProgress(`apt-get install ${name}`)
+    failures.push(await install(name, machine))
+    if (await needed.isThere(machine)) return
   }
-  throw new Error(`${needed.what} could not be installed: ${remedy}\n${failures.join('\n')}`)
+  throw new Error(`${remedy}\n${failures.join('\n')}`)
 }
 
-/** Sees that Java runs here; installs it by apt where that is possible.
+/** Sees that Java runs here; installs it by apt where that is possible (as root).
  *  @throws Error that says what to install. */
-export const provideJava = (onProgress: Progress): Promise<void> => provide(JAVA, onProgress)
+export const provideJava = (onProgress: Progress, machine = thisMachine): Promise<void> => provide(JAVA, onProgress, machine)
 
-/** Sees that Maven runs here; installs it by apt where that is possible.
+/** Sees that Maven runs here; installs it by apt where that is possible (as root).
  *  @throws Error that says what to install. */
-export const provideMaven = (onProgress: Progress): Promise<void> => provide(MAVEN, onProgress)
+export const provideMaven = (onProgress: Progress, machine = thisMachine): Promise<void> => provide(MAVEN, onProgress, machine)

@@ -34,10 +34,23 @@ export function runCommand(command: string, args: readonly string[], options: Co
   })
 }
 
+/** What may be run here; another one stands in for it where a test must not install anything. */
+export interface Machine {
+  readonly isRoot: boolean
+  run(command: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>
+}
+
+export const thisMachine: Machine = { isRoot: process.getuid?.() === 0, run: runCommand }
+
 /** Runs a command that must succeed.
  *  @throws Error with the command and the end of its output. */
-export async function mustRun(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const { status, output } = await runCommand(command, args, options)
+export async function mustRun(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+  machine = thisMachine,
+): Promise<string> {
+  const { status, output } = await machine.run(command, args, options)
   if (status !== 0)
     throw new Error(`${command} ${args.join(' ')} failed (${status}):\n${output.split('\n').slice(-20).join('\n')}`)
   return output

@@ -2,8 +2,9 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } fro
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Launch, launch } from '../supervisor/launch.js'
 import { endProcess, type ProcessIdentity, readPidFile } from '../supervisor/pid-file.js'
+import { logFile, pidFile } from '../supervisor/stage-files.js'
 import { assertPortsFree } from './ports.js'
-import { logFile, type PortSetting, pidFile, type ServiceName, type ServicesConfig } from './services-config.js'
+import type { PortSetting, ServiceName, ServicesConfig } from './services-config.js'
 
 /** One local server, as a process that outlives us. */
 export interface Service {

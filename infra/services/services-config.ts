@@ -30,8 +30,6 @@ export const HOST = '127.0.0.1'
 export type ServiceName = 'kafka' | 'registry' | 'postgres'
 
 export const dataFolder = (config: ServicesConfig, name: ServiceName): string => join(config.home, 'data', name)
-export const pidFile = (home: string, name: string): string => join(home, 'run', `${name}.pid`)
-export const logFile = (home: string, name: string): string => join(home, 'logs', `${name}.log`)
 export const cacheFolder = (config: ServicesConfig): string => config.cacheFolder ?? join(homedir(), '.cache', 'meterchain')
 
 /** Takes one line for a person: what is being done. */

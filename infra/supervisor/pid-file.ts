@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { systemErrorCode } from './system-error.js'
 
 /** A process as it is known across restarts of whoever started it: a pid alone may be reused, with its start time it can't. */
 export interface ProcessIdentity {
@@ -23,7 +24,7 @@ function readIfThere(path: string): string | undefined {
     return readFileSync(path, 'utf8')
   } catch (error) {
     // ESRCH: the process ended between open and read
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined
+    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return undefined
     throw error
   }
 }
@@ -73,7 +74,7 @@ export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): 
   try {
     process.kill(target.pid, signal)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    if (systemErrorCode(error) !== 'ESRCH') throw error
   }
 }
 
