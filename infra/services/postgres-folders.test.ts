@@ -65,8 +65,11 @@ test('a server and data in folders closed to the account that runs it are put wh
     expect(await serverFolder(account, { folder: native, version })).toBe(shared)
     expect(data).toBe(sharedDataFolder(config))
     expect(await mayEnter(data, account)).toBe(true)
+    // opened later: the data is where it is
+    mkdirSync(join(data, 'cluster'))
+    expect(await clusterParent(config, undefined)).toBe(data)
   } finally {
-    for (const folder of [closed, shared, dirname(data)]) rmSync(folder, { recursive: true, force: true })
+    for (const folder of [closed, shared, data]) rmSync(folder, { recursive: true, force: true })
   }
 })
 
@@ -74,4 +77,12 @@ test('data stays in the home folder where the account may enter', async () => {
   const home = mkdtempSync(join(tmpdir(), 'postgres-'))
   chmodSync(home, 0o755)
   expect(await clusterParent({ home, ...DEFAULT_PORTS }, await postgresAccount())).toBe(join(home, 'data', 'postgres'))
+})
+
+test('data in a home folder that was closed to the account is not replaced by an empty cluster', async () => {
+  const account = await postgresAccount()
+  if (account === undefined) return // not root: the account is ours
+  const home = mkdtempSync(join(tmpdir(), 'postgres-')) // mode 0700
+  mkdirSync(join(home, 'data', 'postgres', 'cluster'), { recursive: true })
+  await expect(clusterParent({ home, ...DEFAULT_PORTS }, account)).rejects.toThrow('cannot enter')
 })

@@ -69,18 +69,25 @@ export async function serverFolder(account: Account | undefined, packaged = pack
   return (await mayEnter(join(folder, 'bin', 'postgres'), account)) ? folder : shareServer(folder, version)
 }
 
-/** Where the data would stand if the account can't enter the home folder. */
+/** Where the data stands if the account can't enter the home folder. */
 export function sharedDataFolder(config: ServicesConfig): string {
   const home = resolve(config.home)
-  return join(SHARED, 'data', `${basename(home)}-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`, 'postgres')
+  return join(SHARED, 'data', `${basename(home)}-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`)
 }
 
-/** The folder in which the cluster's folder `cluster` is; made, and enterable by the account. */
+const hasCluster = (parent: string): boolean => existsSync(join(parent, 'cluster'))
+
+/** The folder in which the cluster's folder `cluster` is; made, and enterable by the account. Data that exists is stayed with.
+ *  @throws Error if there is data in the home folder that the account can't enter any more. */
 export async function clusterParent(config: ServicesConfig, account: Account | undefined): Promise<string> {
   const own = dataFolder(config, 'postgres')
-  mkdirSync(own, { recursive: true })
-  if (await mayEnter(own, account)) return own
   const shared = sharedDataFolder(config)
+  mkdirSync(own, { recursive: true })
+  if (!hasCluster(shared) && (await mayEnter(own, account))) return own
+  if (hasCluster(own))
+    throw new Error(
+      `PostgreSQL's account cannot enter ${own}, where its data is: open the folders above it (chmod a+x), or reset`,
+    )
   makeShared(shared)
   return shared
 }

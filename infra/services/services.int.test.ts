@@ -140,13 +140,15 @@ test('a topic that nobody created is not created by a question', async () => {
 })
 
 test('a port held by a stranger is named, with the setting that changes it, the stranger, and nobody is ended', async () => {
-  const service = postgresService({ ...config, home: join(home, 'another'), postgresPort: 25_533 })
+  const another = { ...config, home: join(home, 'another'), postgresPort: 25_533 }
+  const service = postgresService(another)
   const stranger = await listen(25_533)
   await expect(service.start()).rejects.toThrow(
     new RegExp(`port 25533 is in use by pid ${process.pid} \\(.*\\): end it, or choose another port by METERCHAIN_POSTGRES_PORT`),
   )
   expect(stranger.listening).toBe(true)
   await new Promise((resolve) => stranger.close(resolve))
+  await resetServices(another)
 })
 
 test(
