@@ -1,11 +1,11 @@
 /** Meter heads, kept up with the final blocks of the chain, as senders ask for them. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Finalized } from '../infra/chain/lane-reader.js'
+import type { MeterStates } from '../infra/chain/meter-states.js'
 import { hex } from '../schemas/bytes.js'
 import { applyReset, type MeterState, type Reset } from '../schemas/meter-chain.js'
 import { laneOf } from '../schemas/murmur2.js'
 import { countedEntries, HeadFold, mergeRanges, type Range, stillMissing } from './head.js'
-import type { HeadStore } from './head-store.js'
 import type { ResendBook } from './resend.js'
 
 /** What the heads need of the registry. */
@@ -31,7 +31,7 @@ const CHUNK = 256
 
 export class Heads {
   constructor(
-    private readonly store: HeadStore,
+    private readonly states: MeterStates,
     private readonly registry: RegistryView,
     private readonly book: ResendBook,
   ) {}
@@ -40,7 +40,7 @@ export class Heads {
   async apply(finalized: Finalized): Promise<number> {
     const { lane, header, hash, verdictHash, nextOffset } = finalized
     const fold = new HeadFold({
-      head: (meter) => this.store.head(meter),
+      head: (meter) => this.states.get(meter),
       reset: (meter) => this.registry.meterAt(meter, header.registrySize)?.reset,
     })
     const entries = countedEntries(finalized.block.entries, finalized.notCounted)
@@ -50,8 +50,8 @@ export class Heads {
     }
     const { height, registrySize, sourceEpoch, lastOffset } = header
     const final = { height, hash, verdictHash, registrySize, sourceEpoch, lastOffset }
-    await this.store.keepBlock(lane, { final, nextOffset }, fold.changed)
-    await this.book.trim(fold.changed)
+    this.states.commit(lane, { final, nextOffset }, fold.changed)
+    this.book.trim(fold.changed)
     return fold.differing
   }
 
@@ -60,7 +60,7 @@ export class Heads {
     const { registry } = this
     const facts = registry.meterAt(meter, registry.size)
     if (facts === undefined) return undefined
-    const state: MeterState = applyReset(this.store.head(meter), facts.reset)
+    const state: MeterState = applyReset(this.states.get(meter), facts.reset)
     const gaps = state.gaps.map(({ from, to }) => ({ from, to }))
     const resend = mergeRanges([...gaps, ...stillMissing(state, this.book.askedOf(meter))])
     return { meter, lane: laneOf(meter, registry.lanes), sequence: state.sequence, hash: hex(state.hash), gaps, resend }

@@ -72,8 +72,7 @@ export function jsonReadingSchema(): object {
 /** The entry that a JSON value stands for, or what is wrong with it and where. */
 export function entryOfJson(value: unknown): { ok: true; entry: Buffer } | { ok: false; detail: string } {
   const parsed = signedReading.safeParse(value)
-  if (parsed.success)
-    return { ok: true, entry: Buffer.concat([encodeReading(parsed.data.reading), parsed.data.signature]) }
+  if (parsed.success) return { ok: true, entry: Buffer.concat([encodeReading(parsed.data.reading), parsed.data.signature]) }
   const [issue] = parsed.error.issues
   const where = issue?.path.join('.') || 'the item'
   return { ok: false, detail: `${where}: ${issue?.message ?? 'is not of the form of a signed reading'}` }

@@ -9,7 +9,9 @@ export interface LaneWriterOptions {
   append(body: Buffer, key: string | null): Promise<unknown>
   /** Milliseconds of a clock that only goes forward. */
   now(): number
-  /** Whatever the sender of a reading cannot mend. */
+  /** A record was not acknowledged; its senders are told. */
+  onFailed(error: unknown, readings: number): void
+  /** A BugError: the process cannot go on. */
   onFatal(error: Error): void
 }
 
@@ -79,6 +81,7 @@ export class LaneWriter {
       for (const item of pack.items) item.resolve()
     } catch (error) {
       for (const item of pack.items) item.reject(error)
+      this.options.onFailed(error, pack.items.length)
       if (error instanceof BugError) this.options.onFatal(error)
     }
   }

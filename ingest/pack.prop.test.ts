@@ -32,7 +32,8 @@ test('nothing is lost, repeated or reordered; each pack is within its limits, an
           const next = added[packs.flatMap(({ items }) => items).length]
           const bytes = FRAME_BYTES + pack.items.reduce((sum, { entry }) => sum + entry.length, 0)
           const isYoung = oldest.at + limits.maxAgeMillis > now
-          if (isYoung && pack.items.length < limits.maxCount) expect(bytes + (next?.length ?? 0)).toBeGreaterThanOrEqual(limits.maxBytes)
+          if (isYoung && pack.items.length < limits.maxCount)
+            expect(bytes + (next?.length ?? 0)).toBeGreaterThanOrEqual(limits.maxBytes)
         }
       }
       for (let pack = packer.take(now, true); pack !== undefined; pack = packer.take(now, true)) packs.push(pack)

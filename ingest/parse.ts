@@ -16,9 +16,7 @@ export const MEDIA_TYPES = {
 export type MediaType = (typeof MEDIA_TYPES)[keyof typeof MEDIA_TYPES]
 
 export type Item = { ok: true; entry: Buffer } | { ok: false; detail: string; bytes: Buffer }
-export type Parsed =
-  | { ok: true; items: Item[] }
-  | { ok: false; fault: 'malformed' | 'bad-request' | 'too-large'; detail: string }
+export type Parsed = { ok: true; items: Item[] } | { ok: false; fault: 'malformed' | 'bad-request' | 'too-large'; detail: string }
 
 /** The items of a body, in their order. Never throws on input. Binary entries are slices of `body`. */
 export function parse(mediaType: MediaType, body: Buffer): Parsed {

@@ -24,7 +24,8 @@ export async function readingRoutes(app: FastifyInstance, { door, resend }: Read
     async (request, reply) => {
       const mediaType = mediaTypeOf(request.headers['content-type'])
       const body = request.body ?? Buffer.alloc(0)
-      if (mediaType === undefined) return sendProblem(reply, problemOf('bad-request', `it names no media type; known: ${KNOWN.join(', ')}`, 415))
+      if (mediaType === undefined)
+        return sendProblem(reply, problemOf('bad-request', `it names no media type; known: ${KNOWN.join(', ')}`, 415))
       const parsed = parse(mediaType, body)
       if (!parsed.ok) {
         door.refuseWhole(body, parsed)

@@ -1,12 +1,12 @@
 /** Refused readings into topic `rejections`, for whoever looks after the meters. They are news, not ledger: what comes faster than
  *  allowed, or while the log is away, is dropped and counted, and never makes a sender wait. */
 import type { Logger } from 'pino'
-import { leafHash } from '../schemas/merkle.js'
-import { laneOf } from '../schemas/murmur2.js'
-import { encodeRejection } from '../schemas/records.js'
 import { faultCode } from '../schemas/faults.js'
 import { isMeterId } from '../schemas/ids.js'
 import { LIMITS } from '../schemas/limits.js'
+import { leafHash } from '../schemas/merkle.js'
+import { laneOf } from '../schemas/murmur2.js'
+import { encodeRejection } from '../schemas/records.js'
 import type { Refused } from './accept.js'
 
 export interface RejectionsOptions {
@@ -48,7 +48,10 @@ export class Rejections {
 
   /** Notes that `bytes` were refused. Returns at once. */
   note(bytes: Buffer, { fault, detail, meter: claimed }: Refused): void {
-    if (this.queue.length >= this.options.maxQueued || !this.isAllowed()) return this.options.onDropped(1)
+    if (this.queue.length >= this.options.maxQueued || !this.isAllowed()) {
+      this.options.onDropped(1)
+      return
+    }
     const meter = claimed !== undefined && isMeterId(claimed) ? claimed : ''
     const lane = meter === '' ? -1 : laneOf(meter, this.options.lanes)
     const body = encodeRejection({

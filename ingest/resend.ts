@@ -2,12 +2,12 @@
  *  `repairs` is what prompts: its meter is then told with the answer to its next reading too, until the head shows it filled. So a
  *  sender that never asks for heads learns of its gaps, and one whose messages merely overtook each other is not told to send twice,
  *  because the validator asks only for what a final block left open. A record here is unsigned: the worst it can do is to make a
- *  meter send what counts already, and what the head shows as counted is never asked for. */
+ *  meter send again what does not count yet; what the head shows as counted is never asked for. */
 import type { LogRecord } from '../infra/kafka/log-reader.js'
 import type { MeterState } from '../schemas/meter-chain.js'
 import { decodeRepair } from '../schemas/records.js'
+import type { AskedStore } from './asked-store.js'
 import { type Range, stillMissing } from './head.js'
-import type { HeadStore } from './head-store.js'
 import type { Resend } from './problem.js'
 
 /** Ranges that a meter is asked for at one time: its gaps (at most 8) and what lies above them. */
@@ -18,10 +18,11 @@ export class ResendBook {
   private openMeters: number
 
   constructor(
-    private readonly store: HeadStore,
+    private readonly store: AskedStore,
+    private readonly head: (meter: string) => MeterState,
     private readonly isEnrolled: (meter: string) => boolean,
   ) {
-    this.openMeters = store.countAsked()
+    this.openMeters = store.count()
   }
 
   get size(): number {
@@ -29,47 +30,46 @@ export class ResendBook {
   }
 
   askedOf(meter: string): readonly Range[] {
-    return this.openMeters > 0 ? this.store.askedOf(meter) : []
+    return this.openMeters > 0 ? this.store.get(meter) : []
   }
 
   /** What the senders of these meters are told. */
   tell(meters: Iterable<string>): Resend[] {
     if (this.openMeters === 0) return []
     return [...new Set(meters)].flatMap((meter) =>
-      stillMissing(this.store.head(meter), this.askedOf(meter)).map((range) => ({ meter, ...range })),
+      stillMissing(this.head(meter), this.askedOf(meter)).map((range) => ({ meter, ...range })),
     )
   }
 
   /** Takes records of one partition of `repairs`, in order. What is no request for a meter of ours is passed over. */
-  async takeRepairs(partition: number, records: readonly LogRecord[]): Promise<void> {
+  takeRepairs(partition: number, records: readonly LogRecord[]): void {
     const asked = new Map<string, Range[]>()
     for (const { value } of records) {
       const request = requestOf(value)
       if (request === undefined || !this.isEnrolled(request.meter)) continue
-      const state = this.store.head(request.meter)
+      const state = this.head(request.meter)
       const before = asked.get(request.meter) ?? this.askedOf(request.meter)
       const ranges = stillMissing(state, [...before, ...(request.range === undefined ? state.gaps : [request.range])])
-      asked.set(request.meter, ranges.slice(-MAX_RANGES))
+      asked.set(request.meter, ranges.slice(0, MAX_RANGES))
     }
     const last = records.at(-1)
-    if (last !== undefined) await this.keep(asked, { partition, next: last.offset + 1n })
+    if (last !== undefined) this.keep(asked, { partition, next: last.offset + 1n })
   }
 
   /** Forgets what the new heads show as filled. */
-  async trim(changed: ReadonlyMap<string, MeterState>): Promise<void> {
+  trim(changed: ReadonlyMap<string, MeterState>): void {
     if (this.openMeters === 0) return
     const asked = new Map<string, Range[]>()
     for (const [meter, state] of changed) {
-      const before = this.store.askedOf(meter)
+      const before = this.store.get(meter)
       if (before.length > 0) asked.set(meter, stillMissing(state, before))
     }
-    if (asked.size > 0) await this.keep(asked)
+    if (asked.size > 0) this.keep(asked)
   }
 
-  private async keep(asked: ReadonlyMap<string, Range[]>, repairs?: { partition: number; next: bigint }): Promise<void> {
-    for (const [meter, ranges] of asked)
-      this.openMeters += Number(ranges.length > 0) - Number(this.store.askedOf(meter).length > 0)
-    await this.store.keepAsked(asked, repairs)
+  private keep(asked: ReadonlyMap<string, Range[]>, repairs?: { partition: number; next: bigint }): void {
+    for (const [meter, ranges] of asked) this.openMeters += Number(ranges.length > 0) - Number(this.store.get(meter).length > 0)
+    this.store.keep(asked, repairs)
   }
 }
 

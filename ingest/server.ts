@@ -4,6 +4,8 @@ import swagger from '@fastify/swagger'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import { CorruptStateError } from '../infra/chain/meter-states.js'
+import type { Readiness } from '../infra/health.js'
 import { BugError } from '../schemas/errors.js'
 import type { Door } from './door.js'
 import { headRoutes } from './head-routes.js'
@@ -19,7 +21,9 @@ export interface ServerOptions {
   readonly heads: Pick<Heads, 'answer'>
   readonly resend: Pick<ResendBook, 'tell'>
   readonly metrics: Registry
-  isReady(): { readonly ready: boolean; readonly why?: string }
+  /** Called before the metrics are read. */
+  refreshMetrics(): void
+  isReady(): Readiness
   /** Requests of one address in a second; 0: no limit. */
   readonly ratePerSecond: number
   readonly logger: Logger
@@ -44,7 +48,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemOfError(error)
     if (problem.status === 500) options.logger.error({ err: error, url: request.url }, 'a request failed')
-    if (error instanceof BugError) options.onFatal(error)
+    if (error instanceof BugError || error instanceof CorruptStateError) options.onFatal(error)
     return sendProblem(reply, problem)
   })
   app.setNotFoundHandler((request, reply) =>
@@ -75,14 +79,17 @@ function problemOfError(error: FastifyError): Problem {
   return problemOf('unavailable', 'the door failed to answer; its log says why', 500)
 }
 
-/** Outside the rate limit: whoever watches the door is not to be turned away by what it watches. */
-function healthRoutes(app: FastifyInstance, { metrics, isReady }: ServerOptions): void {
+/** As on every stage (infra/health.ts). Outside the rate limit: whoever watches the door is not to be turned away by what it watches. */
+function healthRoutes(app: FastifyInstance, { metrics, refreshMetrics, isReady }: ServerOptions): void {
   const schema = { hide: true }
   app.get('/openapi.json', { schema }, async () => app.swagger())
-  app.get('/healthz', { schema }, async () => ({ status: 'ok' }))
+  app.get('/healthz', { schema }, async () => 'alive\n')
   app.get('/readyz', { schema }, async (_request, reply) => {
-    const readiness = isReady()
-    return reply.code(readiness.ready ? 200 : 503).send(readiness)
+    const { ready, why } = isReady()
+    return ready ? 'ready\n' : reply.code(503).send(`not ready: ${why ?? 'starting'}\n`)
   })
-  app.get('/metrics', { schema }, async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()))
+  app.get('/metrics', { schema }, async (_request, reply) => {
+    refreshMetrics()
+    return reply.type(metrics.contentType).send(await metrics.metrics())
+  })
 }

@@ -1,10 +1,11 @@
 // Meters with keys from seeds, and readings that they sign and link, for tests of whatever takes readings in.
 import { VERSION } from '../../schemas/avsc.js'
-import { sha256, ZERO_HASH } from '../../schemas/hash.js'
+import { ZERO_HASH } from '../../schemas/hash.js'
 import { leafHash } from '../../schemas/merkle.js'
 import { encodeReading, type Reading } from '../../schemas/records.js'
 import { signedMessage, TAGS } from '../../schemas/tags.js'
-import { type KeyPair, newKeyPair, sign } from '../crypto/sodium.js'
+import { type KeyPair, sign } from '../crypto/sodium.js'
+import { testKeyPair } from './registry.js'
 
 export class SignedMeter {
   readonly keys: KeyPair
@@ -15,7 +16,7 @@ export class SignedMeter {
     readonly id: string,
     private readonly chainId: Buffer,
   ) {
-    this.keys = newKeyPair(sha256(Buffer.from(id)))
+    this.keys = testKeyPair(id)
   }
 
   /** The next entry of this meter’s chain: an hour of quarter-hours. */

@@ -1,0 +1,49 @@
+/** The door's stores on disk. Both are derived: what is of another chain, or altered, is thrown away and made again from the log. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { CorruptStateError, MeterStates } from '../infra/chain/meter-states.js'
+import type { Runtime } from '../infra/stage-runtime.js'
+import { AskedStore } from './asked-store.js'
+
+export interface Stores {
+  readonly states: MeterStates
+  readonly asked: AskedStore
+  /** To end the process by: deletes the stores first if they are what is wrong, so that the next start makes them anew. */
+  onFatal(error: Error): void
+  close(): Promise<void>
+}
+
+/** Opens or makes the stores under the stage's folder. */
+export function openStores({
+  folder,
+  registry,
+  logger,
+  onFatal,
+}: Pick<Runtime, 'folder' | 'registry' | 'logger' | 'onFatal'>): Stores {
+  const path = join(folder, 'heads')
+  const discard = (error: Error) => {
+    logger.error({ err: error, path }, 'the meter heads are thrown away, and made again from the chain')
+    rmSync(path, { recursive: true, force: true })
+  }
+  const open = () => MeterStates.open(join(path, 'states'), registry.state.chainId)
+  let states: MeterStates
+  try {
+    states = open()
+  } catch (error) {
+    if (!(error instanceof CorruptStateError)) throw error
+    discard(error)
+    states = open()
+  }
+  const asked = AskedStore.open(join(path, 'asked'))
+  return {
+    states,
+    asked,
+    onFatal: (error) => {
+      if (error instanceof CorruptStateError) discard(error)
+      onFatal(error)
+    },
+    close: async () => {
+      await Promise.all([states.close(), asked.close()])
+    },
+  }
+}
