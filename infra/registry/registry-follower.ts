@@ -136,7 +136,9 @@ export class RegistryFollower {
 
   async #range(): Promise<{ low: bigint; high: bigint }> {
     const topic = this.#options.config.topicPrefix + TOPIC
-    const offsets = await this.#admin.fetchTopicOffsets(topic)
+    const offsets = await this.#admin.fetchTopicOffsets(topic).catch((cause: unknown) => {
+      throw new TransientError(`the end of topic ${topic} cannot be had from the broker: ${String(cause)}`, { cause })
+    })
     const found = offsets.find(({ partition }) => partition === 0)
     if (found === undefined) throw new BugError(`topic ${topic} has no partition 0`)
     return { low: BigInt(found.low), high: BigInt(found.high) }

@@ -2,13 +2,12 @@ import type { RecordName } from '../../schemas/avsc.js'
 import { BugError, TransientError } from '../../schemas/errors.js'
 import { LIMITS } from '../../schemas/limits.js'
 import { decodeEventBody, decodeRegistryEvent, type EnrolledMeter, type EventContent } from '../../schemas/records.js'
+import type { LogWriter } from '../kafka/log-writer.js'
 import type { RegistryFollower } from './registry-follower.js'
 import { type EventSigner, LIFETIME_EVENTS, newBody, placeEvent, type SignedBody, signBody } from './sign-event.js'
 
 /** What the writer needs of a LogWriter. */
-export interface RegistryAppender {
-  append(topic: string, partition: number, messages: { key?: Buffer | string | null; value: Buffer }[]): Promise<bigint>
-}
+export type RegistryAppender = Pick<LogWriter, 'append'>
 /** What the writer needs of SchemaIds. */
 export interface RecordFramer {
   frame(recordName: RecordName, body: Buffer): Buffer
