@@ -25,9 +25,9 @@ const QUEUE_BYTES = 64 * 1024 * 1024
 const ANSWER_MILLIS = 10_000
 /** Starts the door. The registry must hold its genesis. Rejects where the port is taken. */
 export async function startIngest(runtime: Runtime): Promise<RunningIngest> {
-  const { config, registry, logger } = runtime
+  const { config, registry, logger, folder, onFatal } = runtime
   const metrics = new DoorMetrics(createMetrics('ingest'))
-  const stores = openStores(runtime)
+  const stores = openStores({ folder, chainId: registry.state.chainId, logger, onFatal })
   const isEnrolled = (meter: string) => registry.state.meterAt(meter, registry.state.size) !== undefined
   const book = new ResendBook(stores.asked, (meter) => stores.states.get(meter), isEnrolled)
   const heads = new Heads(stores.states, registry.state, book)

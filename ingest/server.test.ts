@@ -176,7 +176,7 @@ describe('readings', () => {
   })
   test('a closing door refuses what comes, and closes when the log has what came before', async () => {
     let acknowledge = () => {}
-    const { post, door, app } = await open({
+    const { post, door, app, room } = await open({
       append: () =>
         new Promise<void>((resolve) => {
           acknowledge = resolve
@@ -184,7 +184,7 @@ describe('readings', () => {
     })
     const meter = meterOf('meter-1')
     const before = post(meter.next(), MEDIA_TYPES.reading)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await until(() => room.readings === 1)
     let isClosed = false
     const closing = door.close().then(() => {
       isClosed = true

@@ -1,8 +1,8 @@
 /** The door's stores on disk. Both are derived: what is of another chain, or altered, is thrown away and made again from the log. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Logger } from 'pino'
 import { CorruptStateError, MeterStates } from '../infra/chain/meter-states.js'
-import type { Runtime } from '../infra/stage-runtime.js'
 import { AskedStore } from './asked-store.js'
 
 export interface Stores {
@@ -13,19 +13,22 @@ export interface Stores {
   close(): Promise<void>
 }
 
+export interface StoresOptions {
+  /** The stage's own. */
+  readonly folder: string
+  readonly chainId: Buffer
+  readonly logger: Logger
+  onFatal(error: Error): void
+}
+
 /** Opens or makes the stores under the stage's folder. */
-export function openStores({
-  folder,
-  registry,
-  logger,
-  onFatal,
-}: Pick<Runtime, 'folder' | 'registry' | 'logger' | 'onFatal'>): Stores {
+export function openStores({ folder, chainId, logger, onFatal }: StoresOptions): Stores {
   const path = join(folder, 'heads')
   const discard = (error: Error) => {
     logger.error({ err: error, path }, 'the meter heads are thrown away, and made again from the chain')
     rmSync(path, { recursive: true, force: true })
   }
-  const open = () => MeterStates.open(join(path, 'states'), registry.state.chainId)
+  const open = () => MeterStates.open(join(path, 'states'), chainId)
   let states: MeterStates
   try {
     states = open()
