@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import { createTestDatabase, type TestDatabase, testAdminUrl } from '../infra/testing/postgres.js'
+import { migrate, urlOf } from './migrate.js'
+import { rolesOf } from './roles.js'
+
+let database: TestDatabase
+const clients: pg.Client[] = []
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  clients.push(client)
+  return client
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterAll(async () => {
+  await Promise.all(clients.map((client) => client.end()))
+  await database.drop()
+})
+
+describe('migrations', () => {
+  test('every schema, table, view and column says what it holds', async () => {
+    const admin = await connect(database.adminUrl)
+    const { rows } = await admin.query(`
+      WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')),
+           relations AS (SELECT c.oid, nspname || '.' || relname AS name FROM pg_class c JOIN ours n ON n.oid = relnamespace WHERE relkind IN ('r', 'v', 'p', 'm'))
+      SELECT nspname AS name FROM ours WHERE coalesce(obj_description(oid, 'pg_namespace'), '') = ''
+      UNION ALL SELECT name FROM relations WHERE coalesce(obj_description(oid, 'pg_class'), '') = ''
+      UNION ALL SELECT name || '.' || attname FROM relations JOIN pg_attribute ON attrelid = oid
+        WHERE attnum > 0 AND NOT attisdropped AND coalesce(col_description(oid, attnum), '') = ''`)
+    expect(rows).toEqual([])
+  })
+
+  test('no column of a number is a float', async () => {
+    const admin = await connect(database.adminUrl)
+    const { rows } = await admin.query(
+      `SELECT table_schema, table_name, column_name FROM information_schema.columns
+       WHERE table_schema IN ('ledger', 'store', 'analytics') AND data_type IN ('real', 'double precision')`,
+    )
+    expect(rows).toEqual([])
+  })
+
+  test('the analyst reads analytics, and nothing else; and writes nothing', async () => {
+    const analyst = await connect(database.analystUrl)
+    for (const view of ['meters', 'intervals', 'interval_revisions', 'daily', 'registers', 'blocks', 'rejections']) {
+      expect((await analyst.query(`SELECT * FROM analytics.${view}`)).rows).toEqual([])
+    }
+    await expect(analyst.query('SELECT FROM store.readings')).rejects.toThrow('permission denied')
+    await expect(analyst.query('SELECT FROM ledger.blocks')).rejects.toThrow('permission denied')
+    await expect(analyst.query('CREATE TEMP TABLE t (i int)')).rejects.toThrow(/permission denied|read-only/)
+    await analyst.query('SET default_transaction_read_only = off')
+    await expect(analyst.query('CREATE TABLE analytics.t (i int)')).rejects.toThrow('permission denied')
+    expect((await analyst.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '30s' }])
+  })
+
+  test('the writer can change rows, but not tables', async () => {
+    const writer = await connect(database.writerUrl)
+    await writer.query(`INSERT INTO ledger.chains VALUES ('\\x00', 'n', 1, '\\x00')`)
+    await writer.query('DELETE FROM ledger.chains')
+    await expect(writer.query('DROP TABLE ledger.chains')).rejects.toThrow('must be owner')
+    await expect(writer.query('CREATE TABLE store.t (i int)')).rejects.toThrow('permission denied')
+  })
+
+  test('runs twice, and two at once, to the same end', async () => {
+    const name = `meterchain_test_${randomBytes(6).toString('hex')}`
+    const rolePrefix = `mc_${randomBytes(4).toString('hex')}`
+    const options = { adminUrl: testAdminUrl(), database: name, rolePrefix, passwords: { writer: `w'\\"`, analyst: 'a' } }
+    const admin = await connect(testAdminUrl())
+    try {
+      const both = await Promise.all([migrate(options), migrate(options)])
+      expect(both.map((each) => each.applied.length).sort()).toEqual([0, 3])
+      expect((await migrate(options)).applied).toEqual([])
+      const writer = new pg.Client({ connectionString: both[0].writerUrl })
+      await writer.connect()
+      expect((await writer.query('SELECT count(*)::int AS n FROM store.faults')).rows[0].n).toBeGreaterThan(20)
+      await writer.end()
+    } finally {
+      await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      for (const role of Object.values(rolesOf(rolePrefix))) await admin.query(`DROP ROLE IF EXISTS ${role}`)
+    }
+  })
+
+  test('refuses names that would need quoting', async () => {
+    const options = { adminUrl: testAdminUrl(), database: 'a"b', passwords: { writer: 'w', analyst: 'a' } }
+    await expect(migrate(options)).rejects.toThrow(RangeError)
+    await expect(migrate({ ...options, database: 'fine', rolePrefix: 'A-b' })).rejects.toThrow(RangeError)
+    expect(urlOf('postgresql://u:p@h:1/x', 'y')).toBe('postgresql://u:p@h:1/y')
+  })
+})

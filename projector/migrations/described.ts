@@ -1,0 +1,47 @@
+import { type Kysely, sql } from 'kysely'
+
+/** Column → [its SQL type and constraints, what it holds]. */
+export type DescribedColumns = Readonly<Record<string, readonly [definition: string, comment: string]>>
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** Runs one statement that holds nothing from outside. */
+export async function run(db: Kysely<unknown>, statement: string): Promise<void> {
+  await sql.raw(statement).execute(db)
+}
+
+export async function createSchema(db: Kysely<unknown>, name: string, comment: string): Promise<void> {
+  await run(db, `CREATE SCHEMA ${name}`)
+  await run(db, `COMMENT ON SCHEMA ${name} IS ${literal(comment)}`)
+}
+
+/** A table that cannot be made without saying what each column holds. `constraints` follow the columns. */
+export async function createTable(
+  db: Kysely<unknown>,
+  name: string,
+  comment: string,
+  columns: DescribedColumns,
+  constraints: readonly string[] = [],
+): Promise<void> {
+  const definitions = Object.entries(columns).map(([column, [definition]]) => `${column} ${definition}`)
+  await run(db, `CREATE TABLE ${name} (${[...definitions, ...constraints].join(', ')})`)
+  await run(db, `COMMENT ON TABLE ${name} IS ${literal(comment)}`)
+  for (const [column, [, text]] of Object.entries(columns)) {
+    await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
+  }
+}
+
+/** A view over `select`, whose columns are those of `columns`, in that order. */
+export async function createView(
+  db: Kysely<unknown>,
+  name: string,
+  comment: string,
+  columns: Readonly<Record<string, string>>,
+  select: string,
+): Promise<void> {
+  await run(db, `CREATE VIEW ${name} (${Object.keys(columns).join(', ')}) AS ${select}`)
+  await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
+  for (const [column, text] of Object.entries(columns)) {
+    await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
+  }
+}
