@@ -1,0 +1,90 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import type { Logger } from 'pino'
+import { TransientError } from '../schemas/errors.js'
+import { binaryCopy, copyStatement } from './rows/binary-copy.js'
+import type { Row, Table } from './rows/tables.js'
+
+/** How long the database may be away before the process ends and its supervisor takes over, milliseconds. */
+const PATIENCE_MILLIS = 120_000
+const FIRST_PAUSE_MILLIS = 50
+const LONGEST_PAUSE_MILLIS = 5_000
+
+/** SQLSTATE classes and codes of a server that is not there, not ready, or asks to try again. */
+const PASSING = /^(08...|57P0[123]|53...|40001|40P01|55P03)$/
+
+/** Whether the same transaction may succeed later. Errors of sockets carry no SQLSTATE. */
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (!(error instanceof pg.DatabaseError))
+    return 'syscall' in error || /^(Connection terminated|timeout expired|Client has encountered)/.test(error.message)
+  return PASSING.test(error.code ?? '')
+}
+
+export interface DatabaseOptions {
+  readonly url: string
+  readonly logger: Logger
+  readonly connections: number
+  readonly patienceMillis?: number
+}
+
+export class Database {
+  readonly pool: pg.Pool
+  /** Why the last attempt failed, while the database is away. */
+  trouble: string | undefined
+  #isClosed = false
+
+  constructor(private readonly options: DatabaseOptions) {
+    this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
+    // an idle connection that breaks is replaced at the next use
+    this.pool.on('error', (error) => options.logger.warn({ err: error }, 'a connection to PostgreSQL was lost'))
+  }
+
+  /** Runs `work` in one transaction on one connection, and again while the database is away: `work` must bear that. Rejects with
+   *  TransientError when patience ends. */
+  async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const giveUpAt = Date.now() + (this.options.patienceMillis ?? PATIENCE_MILLIS)
+    for (let wait = FIRST_PAUSE_MILLIS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MILLIS)) {
+      try {
+        const result = await this.#once(work)
+        this.trouble = undefined
+        return result
+      } catch (error) {
+        if (!isPassing(error)) throw error
+        this.trouble = `PostgreSQL is away: ${(error as Error).message}`
+        if (this.#isClosed || Date.now() + wait > giveUpAt) throw new TransientError(this.trouble, { cause: error })
+        this.options.logger.warn({ err: error, waitMillis: wait }, 'PostgreSQL is away; the transaction is tried again')
+        await pause(wait)
+      }
+    }
+  }
+
+  async #once<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect()
+    let broken = true
+    try {
+      await client.query('BEGIN')
+      const result = await work(client)
+      await client.query('COMMIT')
+      broken = false
+      return result
+    } finally {
+      // a connection in the middle of a transaction, or of a COPY, is not used again: its end rolls back
+      client.release(broken)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.pool.end()
+  }
+}
+
+/** Rows into a table, by binary COPY. */
+export async function copyRows(client: pg.ClientBase, table: Table, rows: readonly Row[]): Promise<void> {
+  if (rows.length === 0) return
+  await pipeline(Readable.from(binaryCopy(table, rows)), client.query(copyFrom(copyStatement(table))))
+}

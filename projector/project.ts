@@ -1,0 +1,139 @@
+/** A final block's rows. Pure: the same block and the same registry give the same rows, to the writer and to the audit. */
+import type { Finalized } from '../infra/chain/lane-reader.js'
+import { BugError } from '../schemas/errors.js'
+import { leafHash } from '../schemas/merkle.js'
+import { readEntry } from '../schemas/reading.js'
+import type { Profile, Reading } from '../schemas/records.js'
+import type { BlockRow, ChannelRow, IntervalRow, ReadingRow, RegisterRow, RejectionRow, VoteRow } from './rows/tables.js'
+
+export interface BlockRows {
+  readonly block: BlockRow
+  readonly votes: readonly VoteRow[]
+  readonly readings: ReadingRow[]
+  readonly intervals: IntervalRow[]
+  readonly registers: RegisterRow[]
+  readonly rejections: RejectionRow[]
+  /** By the channel’s 8 bytes in hexadecimal. */
+  readonly channels: Map<string, ChannelRow>
+}
+
+/** The meter’s number in the registry of that size, or undefined where it is not enrolled in it. */
+export type NumberOf = (meter: string, registrySize: number) => number | undefined
+
+/** Rows of a block, in the order of its entries. Throws BugError where an entry that counts cannot be read: then more than 2/3 of
+ *  the weight went by other rules than ours. */
+export function projectBlock(finalized: Finalized, numberOf: NumberOf): BlockRows {
+  const rows: BlockRows = {
+    block: blockRow(finalized),
+    votes: finalized.votes.map(({ bytes, vote }) => [finalized.lane, vote.height, vote.authority, bytes]),
+    readings: [],
+    intervals: [],
+    registers: [],
+    rejections: [],
+    channels: new Map(),
+  }
+  const codes = new Map(finalized.notCounted.map(({ entry, code }) => [entry, code]))
+  finalized.block.entries.forEach((bytes, entry) => {
+    const code = codes.get(entry)
+    if (code === undefined) projectEntry(rows, finalized, numberOf, bytes, entry)
+    else rows.rejections.push(rejectionRow(finalized, bytes, entry, code))
+  })
+  return rows
+}
+
+function blockRow({
+  lane,
+  header,
+  hash,
+  block,
+  verdictHash,
+  notCounted,
+  timestamp,
+  blockOffset,
+  blockBytes,
+}: Finalized): BlockRow {
+  const { height, previous, root, count, registrySize, sourceEpoch, firstOffset, lastOffset, sealedAt, proposer, attempt } =
+    header
+  const counted = block.entries.length - notCounted.length
+  return [
+    ...([
+      lane,
+      height,
+      hash,
+      previous,
+      root,
+      verdictHash,
+      count,
+      counted,
+      registrySize,
+      sourceEpoch,
+      firstOffset,
+      lastOffset,
+    ] as const),
+    ...([sealedAt, timestamp, proposer, attempt, blockOffset, blockBytes] as const),
+  ]
+}
+
+function rejectionRow({ lane, header }: Finalized, bytes: Buffer, entry: number, code: number): RejectionRow {
+  const read = readEntry(bytes)
+  const [meter, sequence] = read.ok ? [read.signed.reading.meter, read.signed.reading.sequence] : [null, null]
+  return [lane, header.height, entry, code, meter, sequence, leafHash(bytes)]
+}
+
+function projectEntry(rows: BlockRows, { lane, header }: Finalized, numberOf: NumberOf, bytes: Buffer, entry: number): void {
+  const { height, registrySize } = header
+  const read = readEntry(bytes)
+  if (!read.ok) throw new BugError(`lane ${lane}, height ${height}, entry ${entry} counts and cannot be read: ${read.reason}`)
+  const { reading } = read.signed
+  const { sequence, sentAt, revises } = reading
+  const meter = numberOf(reading.meter, registrySize)
+  if (meter === undefined)
+    throw new BugError(`lane ${lane}, height ${height}, entry ${entry} counts, but ${reading.meter} is not enrolled`)
+  rows.readings.push([lane, height, entry, meter, sequence, sentAt, revises, leafHash(bytes)])
+  projectProfiles(rows, [lane, height, entry], meter, reading)
+  for (const register of reading.registers) {
+    const channel = channelOf(rows.channels, register)
+    rows.registers.push([lane, height, entry, meter, sequence, channel, register.at * 1000, register.value])
+  }
+}
+
+type Place = readonly [lane: number, height: bigint, entry: number]
+
+function projectProfiles(rows: BlockRows, [lane, height, entry]: Place, meter: number, { sequence, profiles }: Reading): void {
+  for (const profile of profiles) {
+    const channel = channelOf(rows.channels, profile)
+    const quality = qualities(profile)
+    const { values, start, step } = profile
+    values.forEach((value, i) => {
+      const startMillis = (start + i * step) * 1000
+      rows.intervals.push([lane, height, entry, meter, sequence, channel, startMillis, step, value, quality[i] ?? 0])
+    })
+  }
+}
+
+/** A code for each value; none where all are valid. */
+const qualities = ({ quality }: Profile): number[] => quality.flatMap(({ code, count }) => Array<number>(count).fill(code))
+
+/** The 8 bytes that stand for a channel: OBIS (6), unit, scaler + 128. */
+function channelOf(
+  seen: Map<string, ChannelRow>,
+  { obis, unit, scaler }: { obis: Buffer; unit: number; scaler: number },
+): Buffer {
+  const key = Buffer.alloc(8)
+  obis.copy(key)
+  key[6] = unit
+  key[7] = scaler + 128
+  const name = key.toString('hex')
+  const known = seen.get(name)
+  if (known !== undefined) return known[0]
+  seen.set(name, [key, obisText(obis), unit, scaler, powerOfTen(scaler)])
+  return key
+}
+
+/** A-B:C.D.E*F (IEC 62056-6-1). */
+export function obisText(obis: Buffer): string {
+  const [a, b, c, d, e, f] = obis
+  return `${a}-${b}:${c}.${d}.${e}*${f}`
+}
+
+const powerOfTen = (scaler: number): string => (scaler < 0 ? `0.${'1'.padStart(-scaler, '0')}` : `1${'0'.repeat(scaler)}`)
