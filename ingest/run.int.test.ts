@@ -32,13 +32,13 @@ import { type RunningIngest, startIngest } from './run.js'
 import { stage } from './stage.js'
 
 const home = mkdtempSync(join(tmpdir(), 'meterchain-ingest-'))
-const logger = pino({ level: process.env['METERCHAIN_TEST_LOG_LEVEL'] ?? 'silent' })
+const logger = pino({ level: process.env.METERCHAIN_TEST_LOG_LEVEL ?? 'silent' })
 const config: Config = loadConfig({
   METERCHAIN_HOME: home,
   METERCHAIN_TOPIC_PREFIX: `test-ingest-${randomBytes(6).toString('hex')}.`,
   METERCHAIN_INGEST_PORT: '0',
-  METERCHAIN_BROKERS: process.env['METERCHAIN_TEST_BROKERS'] ?? '127.0.0.1:19092',
-  METERCHAIN_REGISTRY_URL: process.env['METERCHAIN_TEST_REGISTRY_URL'] ?? '',
+  METERCHAIN_BROKERS: process.env.METERCHAIN_TEST_BROKERS ?? '127.0.0.1:19092',
+  METERCHAIN_REGISTRY_URL: process.env.METERCHAIN_TEST_REGISTRY_URL ?? '',
 })
 const kafka = createKafka(config, logger)
 const ledger = testRegistry({ meters: 12 })

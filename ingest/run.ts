@@ -68,8 +68,11 @@ export async function startIngest(runtime: Runtime): Promise<RunningIngest> {
     logger,
     onFatal: stores.onFatal,
   })
+  const url = await app.listen({ host: config.host, port: config.ingestPort }).catch(async (error: NodeJS.ErrnoException) => {
+    await stores.close()
+    throw error.code === 'EADDRINUSE' ? portInUse(config.ingestPort, error) : error
+  })
   await Promise.all([follower.start(), repairs.start()])
-  const url = await app.listen({ host: config.host, port: config.ingestPort }).catch(explainPort(config.ingestPort))
   logger.info({ url }, 'the door is open')
   const stop = async () => {
     await door.close()
@@ -79,7 +82,5 @@ export async function startIngest(runtime: Runtime): Promise<RunningIngest> {
   return { url, port: Number(new URL(url).port), stop }
 }
 
-const explainPort = (port: number) => (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EADDRINUSE') throw error
-  throw new Error(`port ${port} is in use: choose another with METERCHAIN_INGEST_PORT`, { cause: error })
-}
+const portInUse = (port: number, cause: Error): Error =>
+  new Error(`port ${port} is in use: choose another with METERCHAIN_INGEST_PORT`, { cause })
