@@ -1,5 +1,7 @@
 /** Topics without blocks: what the door refused, and checkpoints as they came. */
 import type { ClientBase } from 'pg'
+import { faultOfCode } from '../schemas/faults.js'
+import { LIMITS } from '../schemas/limits.js'
 import { decodeRejection } from '../schemas/records.js'
 import { type Cursor, moveCursor, plainCursor } from './cursors.js'
 import { copyRows } from './database.js'
@@ -11,11 +13,12 @@ export interface PlainRecord {
   readonly value: Buffer | null
 }
 
-/** What is no rejection of ours makes no row. NUL, which PostgreSQL's text cannot hold, becomes U+FFFD. */
+/** What is no rejection of ours makes no row; whatever else stands in the topic must not stop the projector. */
 export function doorRejectionRow(lane: number, { offset, value }: PlainRecord): DoorRejectionRow | undefined {
   const rejection = decodeRejection(value)
-  if (rejection === undefined) return undefined
-  const { at, fault, meter, leaf, detail, bytes } = rejection
+  if (rejection === undefined || faultOfCode(rejection.fault) === undefined) return undefined
+  const { fault, meter, leaf, detail, bytes } = rejection
+  const at = Math.min(Math.max(rejection.at, 0), LIMITS.epochSeconds * 1000)
   return [lane, offset, at, fault, storable(meter), leaf, storable(detail), bytes]
 }
 

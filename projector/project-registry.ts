@@ -4,7 +4,6 @@ import { leafHash } from '../schemas/merkle.js'
 import { laneOf } from '../schemas/murmur2.js'
 import { decodeRegistryEvent } from '../schemas/records.js'
 import type { Assignment, MeterRecord } from '../schemas/registry/meter-facts.js'
-import { storable } from './rows/storable.js'
 import type { AssignmentRow, EventRow, MeterRow } from './rows/tables.js'
 
 export interface MeterRows {
@@ -46,7 +45,6 @@ function periods(meter: number, assignments: readonly Assignment[]): AssignmentR
   return sorted.map(({ validFrom, usagePoint, since }, i) => {
     const { id, zone, feeder, region, plan } = usagePoint
     const end = (sorted[i + 1]?.validFrom ?? Infinity) * 1000
-    const place = [storable(id), storable(zone), storable(feeder), storable(region), storable(plan)] as const
-    return [meter, validFrom * 1000, end, ...place, since - 1]
+    return [meter, validFrom * 1000, end, id, zone, feeder, region, plan, since - 1]
   })
 }

@@ -39,6 +39,11 @@ export class RegistryRows {
     }
   }
 
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#work
+  }
+
   async #run(): Promise<void> {
     while (this.#size < this.#wanted) {
       const batch = collectEvents(this.registry, this.#size, this.#wanted)

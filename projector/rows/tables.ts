@@ -79,6 +79,19 @@ export const CHANNELS = table<ChannelRow>(
   ...(['channel:channel*', 'obis:text', 'unit:int2', 'scaler:int2', 'factor:decimal'] as const),
 )
 
+export type ChainRow = [chainId: Buffer, network: string, lanes: number, genesis: Buffer]
+export const CHAINS = table<ChainRow>('ledger.chains', 'chain_id:bytes*', 'network:text', 'lanes:int4', 'genesis:bytes')
+/** Without the next offset, which is a hint. */
+export type CursorRow = [
+  ...[source: string, lane: number, height: bigint, blockHash: Buffer, verdictHash: Buffer, registrySize: number],
+  ...[sourceEpoch: number, lastOffset: bigint],
+]
+export const CURSORS = table<CursorRow>(
+  'ledger.cursors',
+  ...(['source:text*', 'lane:int2*', 'height:int8', 'block_hash:bytes', 'verdict_hash:bytes', 'registry_size:int8'] as const),
+  ...(['source_epoch:int4', 'last_offset:int8'] as const),
+)
+
 export type EventRow = [index: number, kind: string, leaf: Buffer, record: Buffer]
 export const EVENTS = table<EventRow>('ledger.registry_events', 'event_index:int8*', 'kind:text', 'leaf:bytes', 'record:record')
 export type MeterRow = [
@@ -113,4 +126,4 @@ export type CheckpointRow = [offset: bigint, record: Buffer]
 export const CHECKPOINT_RECORDS = table<CheckpointRow>('ledger.checkpoint_records', 'log_offset:int8*', 'record:record')
 
 /** Those whose rows come from blocks: each has lane and height. */
-export const BLOCK_TABLES = [BLOCKS, VOTES, READINGS, INTERVALS, REGISTERS, REJECTIONS] as const
+export const BLOCK_TABLES: readonly Table[] = [BLOCKS, VOTES, READINGS, INTERVALS, REGISTERS, REJECTIONS]

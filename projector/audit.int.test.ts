@@ -1,0 +1,334 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import pino from 'pino'
+import type { Finalized } from '../infra/chain/lane-reader.js'
+import { sodiumSignatures } from '../infra/crypto/sodium.js'
+import { TestLane } from '../infra/testing/final-blocks.js'
+import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
+import { applyEvent, type TestRegistry, testRegistry } from '../infra/testing/registry.js'
+import { SignedMeter } from '../infra/testing/signed-meters.js'
+import { encodeRejection } from '../schemas/records.js'
+import { type AuditResult, audit } from './audit.js'
+import { readCursors } from './cursors.js'
+import { Database } from './database.js'
+import { LaneWriter } from './lane-writer.js'
+import { writePlain } from './plain-records.js'
+import { recover } from './recover.js'
+import { RegistryRows } from './registry-rows.js'
+import { projectBatch, writeBatch } from './write-block.js'
+
+const logger = pino({ level: 'silent' })
+let testDatabase: TestDatabase
+let database: Database
+let admin: pg.Client
+let registry: TestRegistry
+let lane: TestLane
+let blocks: Finalized[]
+const plainLog = [
+  {
+    offset: 0n,
+    value: encodeRejection({
+      at: 1_700_000_000_000,
+      meter: 'meter-1',
+      lane: 0,
+      leaf: Buffer.alloc(32, 3),
+      fault: 5,
+      detail: 'no\0',
+      bytes: Buffer.from('x'),
+    }),
+  },
+  { offset: 1n, value: null },
+  { offset: 4n, value: Buffer.from('garbage') },
+]
+
+const numberOf = (meter: string, size: number) => registry.state.meterAt(meter, size)?.ordinal
+const failWith = (error: Error) => {
+  throw error
+}
+
+async function* recordsOf(log: readonly Buffer[]) {
+  for (const [i, value] of log.entries()) yield { offset: BigInt(i), timestamp: 1_700_000_000_001 + i, value }
+}
+async function* listOf<T>(items: readonly T[]) {
+  yield* items
+}
+
+function runAudit(log = lane.log, limit?: number): Promise<AuditResult> {
+  return audit({
+    registry: registry.state,
+    verify: sodiumSignatures.verify,
+    databaseUrl: testDatabase.writerUrl,
+    ...(limit !== undefined && { limit }),
+    source: {
+      chain: (number) => (number === lane.lane ? recordsOf(log) : listOf([])),
+      plain: async (source, partition) => ({
+        low: 0n,
+        records: listOf(source === 'rejections' && partition > 0 ? [] : plainLog),
+      }),
+    },
+  })
+}
+
+async function writeAll(finalized: readonly Finalized[]): Promise<LaneWriter> {
+  const { positions, registrySize } = await recover(database, registry.state)
+  const rows = new RegistryRows(registry.state, database, registrySize)
+  const height = positions.get(lane.lane)?.final.height ?? -1n
+  const registryReached = (size: number) => rows.reach(size)
+  const writer = new LaneWriter({
+    lane: lane.lane,
+    height,
+    database,
+    numberOf,
+    registryReached,
+    onWritten: () => undefined,
+    onFailure: failWith,
+  })
+  for (const block of finalized) await writer.take(block)
+  await writer.idle()
+  await rows.reach(registry.state.size)
+  return writer
+}
+
+const digest = async (): Promise<string> => {
+  const tables = [
+    'ledger.blocks',
+    'ledger.votes',
+    'store.readings',
+    'store.intervals',
+    'store.registers',
+    'store.rejections',
+    'store.meters',
+    'store.assignments',
+    'ledger.cursors',
+  ]
+  const sums = await Promise.all(
+    tables.map((table) => database.pool.query(`SELECT count(*), sum(hashtext(t::text)::int8) FROM ${table} t`)),
+  )
+  return JSON.stringify(sums.map((each) => each.rows))
+}
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase()
+  database = new Database({ url: testDatabase.writerUrl, logger, connections: 4 })
+  admin = new pg.Client({ connectionString: testDatabase.adminUrl })
+  await admin.connect()
+  registry = testRegistry({ authorities: 4, meters: 3, lanes: 2 })
+  const signer = registry.authorityKeys.slice(0, 1)
+  lane = new TestLane(registry, 1)
+  const [first, second] = [new SignedMeter('meter-1', registry.chainId), new SignedMeter('meter-2', registry.chainId)]
+  const obis = Buffer.from([1, 0, 2, 8, 0, 255])
+  const registers = [{ obis, unit: 30, scaler: -3, at: 1_700_003_600, value: 123_456_789 }]
+  blocks = [
+    lane.finalize(
+      [first.next(), second.next({ registers }), Buffer.from('nonsense'), new SignedMeter('stranger', registry.chainId).next()],
+      [
+        { entry: 2, code: 1 },
+        { entry: 3, code: 3 },
+      ],
+    ),
+  ]
+  const usagePoint = { id: 'point-9', zone: 'Europe/Nowhere', feeder: 'f', region: 'r', plan: 'p' }
+  applyEvent(registry.state, { kind: 'AssignUsagePoint', meter: 'meter-1', validFrom: 1_700_008_000, usagePoint }, signer)
+  applyEvent(registry.state, { kind: 'RetireMeter', meter: 'meter-3', fromSequence: 5 }, signer)
+  blocks.push(lane.finalize([]))
+  const profile = {
+    obis: Buffer.from([1, 0, 1, 8, 0, 255]),
+    unit: 30,
+    scaler: 2,
+    start: 1_700_003_600,
+    step: 900,
+    values: [7],
+    quality: [{ code: 8, count: 1 }],
+  }
+  blocks.push(lane.finalize([first.next(), first.next({ profiles: [profile], revises: 1 }), second.next()]))
+  await writeAll(blocks)
+  for (const source of ['rejections', 'checkpoints']) {
+    const cursor = (await readCursors(admin)).get(`${source}/0`)
+    if (cursor !== undefined) await database.transaction((client) => writePlain(client, cursor, plainLog))
+  }
+})
+afterAll(async () => {
+  await admin.end()
+  await database.close()
+  await testDatabase.drop()
+})
+
+describe('what is written', () => {
+  test('equals what the log demands', async () => {
+    const result = await runAudit()
+    expect(result).toEqual({ rowsCompared: expect.any(Number), differences: [], differenceCount: 0 })
+    expect(result.rowsCompared).toBeGreaterThan(40)
+  })
+
+  test('is what analysts see: exact, the newest revision, by the point of that time', async () => {
+    const { rows } = await admin.query(
+      `SELECT usage_point, zone, kwh::text, quality, sequence::int FROM analytics.intervals
+       WHERE meter = 'meter-1' AND interval_start IN (to_timestamp(1700003600), to_timestamp(1700009900)) ORDER BY interval_start`,
+    )
+    expect(rows).toEqual([
+      { usage_point: 'point-of-meter-1', zone: 'Europe/London', kwh: '0.700', quality: 8, sequence: 3 },
+      { usage_point: 'point-9', zone: 'UTC', kwh: '0.212', quality: 0, sequence: 2 },
+    ])
+    const { rows: revisions } = await admin.query(
+      `SELECT kwh::text, revises::int, is_superseded FROM analytics.interval_revisions
+       WHERE meter = 'meter-1' AND interval_start = to_timestamp(1700003600) ORDER BY sequence`,
+    )
+    expect(revisions).toEqual([
+      { kwh: '0.121', revises: null, is_superseded: true },
+      { kwh: '0.700', revises: 1, is_superseded: false },
+    ])
+    const { rows: read } = await admin.query(`SELECT meter, obis, kwh::text, lane, height::int, entry FROM analytics.registers`)
+    expect(read).toEqual([{ meter: 'meter-2', obis: '1-0:2.8.0*255', kwh: '123.456789', lane: 1, height: 1, entry: 1 }])
+  })
+
+  test('says what does not count, and why', async () => {
+    const { rows } = await admin.query(
+      'SELECT source, fault, meter, height::int, entry, detail FROM analytics.rejections ORDER BY source, entry',
+    )
+    expect(rows).toEqual([
+      { source: 'chain', fault: 'malformed', meter: null, height: 1, entry: 2, detail: null },
+      { source: 'chain', fault: 'unknown-meter', meter: 'stranger', height: 1, entry: 3, detail: null },
+      { source: 'door', fault: 'bad-signature', meter: 'meter-1', height: null, entry: null, detail: 'no\ufffd' },
+    ])
+  })
+
+  test('says who voted, and which meter is retired', async () => {
+    const { rows } = await admin.query(
+      'SELECT entries, counted, rejected, array_length(voters, 1) AS voters FROM analytics.blocks ORDER BY height',
+    )
+    expect(rows[0]).toEqual({ entries: 4, counted: 2, rejected: 2, voters: 3 })
+    const { rows: meters } = await admin.query(`SELECT usage_point, retired_from FROM analytics.meters ORDER BY meter`)
+    expect(meters.map((each) => [each.usage_point, each.retired_from])).toEqual([
+      ['point-9', null],
+      ['point-of-meter-2', null],
+      ['point-of-meter-3', '5'],
+    ])
+  })
+})
+
+describe('exactly once', () => {
+  test('blocks that are delivered twice, and by a second projector, change nothing', async () => {
+    const before = await digest()
+    await writeAll(blocks)
+    await database.transaction((client) => writeBatch(client, projectBatch(blocks.slice(2), numberOf)))
+    expect(await digest()).toBe(before)
+    await expect(
+      database.transaction((client) => writeBatch(client, projectBatch(blocks.slice(0, 1), numberOf))),
+    ).rejects.toThrow('does another projector write here?')
+    expect(await digest()).toBe(before)
+  })
+
+  test('a crash between COPY and commit leaves nothing', async () => {
+    const before = await digest()
+    const next = lane.finalize([])
+    lane.log.splice(-4)
+    const crash = database.transaction(async (client) => {
+      await writeBatch(client, projectBatch([next], numberOf))
+      throw new Error('crash')
+    })
+    await expect(crash).rejects.toThrow('crash')
+    expect(await digest()).toBe(before)
+  })
+
+  test('a database of another chain is refused', async () => {
+    const other = testRegistry({ authorities: 2, lanes: 2 })
+    await expect(recover(database, other.state)).rejects.toThrow(/holds chain [0-9a-f]{64} and the registry's is/)
+  })
+
+  test('a block that does not follow is a bug, not a gap', async () => {
+    const writer = new LaneWriter({
+      lane: 1,
+      height: 0n,
+      database,
+      numberOf,
+      registryReached: async () => undefined,
+      onWritten: () => undefined,
+      onFailure: failWith,
+    })
+    const third = blocks[2]
+    if (third !== undefined) await expect(writer.take(third)).rejects.toThrow('block 3 after 0')
+  })
+})
+
+interface Change {
+  readonly table: string
+  readonly where: string
+  readonly set: string
+  /** Columns that make a copy of the row another row. */
+  readonly move: string
+}
+const changes: Change[] = [
+  {
+    table: 'store.intervals',
+    where: 'height = 3 AND entry = 0',
+    set: 'value = value + 1',
+    move: "start = start + interval '1 microsecond'",
+  },
+  { table: 'store.readings', where: 'height = 1 AND entry = 1', set: "sent_at = 'infinity'", move: 'height = 77' },
+  { table: 'store.registers', where: 'true', set: 'value = -1', move: 'lane = 9' },
+  { table: 'store.rejections', where: 'entry = 2', set: "meter = 'x'", move: 'height = 0' },
+  { table: 'store.channels', where: 'scaler = 2', set: 'factor = 10', move: 'channel = 5' },
+  { table: 'store.meters', where: 'number = 2', set: "key = '\\x00'", move: 'number = 99' },
+  { table: 'store.assignments', where: 'meter = 3', set: "plan = 'cheap'", move: 'meter = 99' },
+  { table: 'ledger.blocks', where: 'height = 2', set: "record = record || '\\x00'", move: 'lane = 0' },
+  { table: 'ledger.votes', where: "height = 1 AND authority = 'authority-2'", set: "record = '\\x00'", move: "authority = 'zz'" },
+  { table: 'ledger.registry_events', where: 'event_index = 1', set: "record = '\\x00'", move: 'event_index = 50' },
+  { table: 'ledger.chains', where: 'true', set: 'lanes = 3', move: "chain_id = '\\x00'" },
+  { table: 'store.door_rejections', where: 'true', set: 'fault = 1', move: 'log_offset = 90' },
+  { table: 'ledger.checkpoint_records', where: 'log_offset = 4', set: "record = '\\x00'", move: 'log_offset = 3' },
+]
+
+describe('the audit names a row that was', () => {
+  async function auditAfter(...statements: string[]): Promise<AuditResult> {
+    for (const statement of statements) await admin.query(statement)
+    return runAudit()
+  }
+  async function rowsBefore(table: string): Promise<string> {
+    await admin.query(`DROP TABLE IF EXISTS public.kept; CREATE TABLE public.kept AS SELECT * FROM ${table}`)
+    return `DELETE FROM ${table}; INSERT INTO ${table} SELECT * FROM public.kept`
+  }
+
+  test.each(changes)('changed, deleted or added in $table', async ({ table, where, set, move }) => {
+    const restore = await rowsBefore(table)
+    const one = `ctid = (SELECT ctid FROM ${table} WHERE ${where} LIMIT 1)`
+    const changed = await auditAfter(`UPDATE ${table} SET ${set} WHERE ${one}`)
+    expect(changed).toMatchObject({ differenceCount: 1, differences: [{ table, kind: 'differs' }] })
+    expect(changed.differences[0]?.expected).not.toEqual(changed.differences[0]?.found)
+
+    const deleted = await auditAfter(restore, `DELETE FROM ${table} WHERE ${one}`)
+    expect(deleted).toMatchObject({ differenceCount: 1, differences: [{ table, kind: 'missing' }] })
+
+    const [column, value] = move.split(' = ')
+    const copy = `CREATE TEMP TABLE added AS SELECT * FROM ${table} WHERE ${one}; UPDATE added SET ${column} = ${value}; INSERT INTO ${table} SELECT * FROM added; DROP TABLE added`
+    const added = await auditAfter(restore, copy)
+    expect(added).toMatchObject({ differenceCount: 1, differences: [{ table, kind: 'too many' }] })
+
+    expect(await auditAfter(restore)).toMatchObject({ differenceCount: 0 })
+  })
+
+  test('written twice', async () => {
+    const restore = await rowsBefore('store.intervals')
+    const doubled = await auditAfter('INSERT INTO store.intervals SELECT * FROM store.intervals WHERE height = 1')
+    expect(doubled).toMatchObject({
+      differenceCount: 8,
+      differences: expect.arrayContaining([expect.objectContaining({ kind: 'too many', lane: 1, height: '1', entry: 0 })]),
+    })
+    expect((await runAudit(lane.log, 3)).differences).toHaveLength(3)
+    await admin.query(restore)
+  })
+
+  test('a cursor', async () => {
+    const restore = await rowsBefore('ledger.cursors')
+    const changed = await auditAfter(`UPDATE ledger.cursors SET block_hash = '\\x00' WHERE source = 'chain' AND lane = 1`)
+    expect(changed.differences).toMatchObject([{ table: 'ledger.cursors', kind: 'differs', key: { source: 'chain', lane: '1' } }])
+    await admin.query(restore)
+  })
+
+  test('not in a log that was cut short', async () => {
+    const result = await runAudit(lane.log.slice(0, 5))
+    expect(result.differences.map((each) => each.table)).toContain('ledger.cursors')
+    expect(result.differences).toContainEqual(
+      expect.objectContaining({ table: 'ledger.blocks', kind: 'too many', lane: 1, height: '3' }),
+    )
+  })
+})

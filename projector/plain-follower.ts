@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import type { Kafka } from 'kafkajs'
+import type { Logger } from 'pino'
+import type { Config } from '../infra/config.js'
+import { endOffsets, LogReader, type LogRecord } from '../infra/kafka/log-reader.js'
+import { BugError } from '../schemas/errors.js'
+import type { Cursor, Source } from './cursors.js'
+import type { Database } from './database.js'
+import { writePlain } from './plain-records.js'
+
+export interface PlainFollowerOptions {
+  readonly kafka: Kafka
+  readonly config: Config
+  readonly logger: Logger
+  readonly database: Database
+  readonly cursors: readonly Cursor[]
+  onFailure(error: Error): void
+}
+
+const keyOf = (source: string, partition: number) => `${source}/${partition}`
+
+/** Follows topics rejections and checkpoints into their tables. */
+export class PlainFollower {
+  readonly #cursors: Map<string, Cursor>
+  #reader: LogReader | undefined
+
+  constructor(private readonly options: PlainFollowerOptions) {
+    this.#cursors = new Map(options.cursors.map((each) => [keyOf(each.source, each.lane), each]))
+  }
+
+  /** Rejects with Error where a topic ends before the place that was reached: then it is another topic. */
+  async start(): Promise<void> {
+    const { kafka, config, logger, onFailure } = this.options
+    const positions = await Promise.all([...this.#cursors.values()].map((cursor) => this.#positionOf(cursor)))
+    this.#reader = new LogReader({
+      ...{ kafka, logger, positions, onFailure, topicPrefix: config.topicPrefix },
+      groupId: `meterchain-projector-records-${randomUUID()}`,
+      onRecords: (topic, partition, records) => this.#take(topic, partition, records),
+    })
+    await this.#reader.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#reader?.stop()
+  }
+
+  /** What was deleted by age, before it was read, is passed over. */
+  async #positionOf({ source, lane, nextOffset }: Cursor): Promise<{ topic: Source; partition: number; offset: bigint }> {
+    const { kafka, config } = this.options
+    const ends = (await endOffsets(kafka, config.topicPrefix, source)).get(lane)
+    if (ends === undefined) throw new BugError(`topic ${source} has no partition ${lane}`)
+    if (ends.high < nextOffset)
+      throw new Error(
+        `topic ${source}, partition ${lane}, ends at ${ends.high}, and ${nextOffset} was reached before: it was made again`,
+      )
+    return { topic: source, partition: lane, offset: nextOffset > ends.low ? nextOffset : ends.low }
+  }
+
+  async #take(topic: string, partition: number, records: readonly LogRecord[]): Promise<void> {
+    const key = keyOf(topic, partition)
+    const cursor = this.#cursors.get(key)
+    if (cursor === undefined) throw new BugError(`${key} is not followed`)
+    const fresh = records.filter((record) => record.offset >= cursor.nextOffset)
+    if (fresh.length === 0) return
+    this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))
+  }
+}

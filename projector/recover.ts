@@ -1,0 +1,26 @@
+/** Where each log is taken up again: what the database says, for it alone knows what is in its tables. */
+import type { LanePosition } from '../infra/chain/lane-reader.js'
+import type { RegistryState } from '../schemas/registry/state.js'
+import { adoptChain, type Cursor, positionOf, readCursors } from './cursors.js'
+import type { Database } from './database.js'
+
+export interface Recovered {
+  /** By lane. */
+  readonly positions: ReadonlyMap<number, LanePosition>
+  readonly registrySize: number
+  /** Of topics rejections and checkpoints. */
+  readonly plain: readonly Cursor[]
+}
+
+/** Rejects with Error where the database holds another chain. */
+export async function recover(database: Database, registry: RegistryState): Promise<Recovered> {
+  const cursors = await database.transaction(async (client) => {
+    await adoptChain(client, registry)
+    return [...(await readCursors(client)).values()]
+  })
+  return {
+    positions: new Map(cursors.filter((each) => each.source === 'chain').map((each) => [each.lane, positionOf(each)])),
+    registrySize: Number(cursors.find((each) => each.source === 'registry')?.height ?? 0n),
+    plain: cursors.filter((each) => each.source === 'rejections' || each.source === 'checkpoints'),
+  }
+}

@@ -1,0 +1,117 @@
+/** The projector's shell: final blocks in, rows out. It goes on where the database's cursors stand. */
+import { randomUUID } from 'node:crypto'
+import type { Kafka } from 'kafkajs'
+import type { Logger } from 'pino'
+import { ChainFollower } from '../infra/chain/chain-follower.js'
+import type { Finalized } from '../infra/chain/lane-reader.js'
+import type { Config } from '../infra/config.js'
+import { startHealthServer } from '../infra/health.js'
+import { createMetrics, type Metrics } from '../infra/metrics.js'
+import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import type { Running } from '../infra/stage-runtime.js'
+import type { Signatures } from '../schemas/ed25519.js'
+import { BugError } from '../schemas/errors.js'
+import { faultOfCode } from '../schemas/faults.js'
+import { Database } from './database.js'
+import { LaneWriter } from './lane-writer.js'
+import { PlainFollower } from './plain-follower.js'
+import { recover } from './recover.js'
+import { RegistryRows } from './registry-rows.js'
+
+export interface ProjectorDeps {
+  readonly config: Config
+  readonly logger: Logger
+  readonly kafka: Kafka
+  /** Started, and past the genesis. */
+  readonly registry: RegistryFollower
+  readonly signatures: Signatures
+  /** PostgreSQL as the writer. */
+  readonly databaseUrl: string
+  onFatal(error: Error): void
+}
+
+export interface RunningProjector extends Running {
+  readonly port: number
+  /** Height in the tables, by lane. */
+  heights(): Map<number, bigint>
+  /** Resolves when all that was final in the log at the time of the call is in the tables. */
+  caughtUp(deadlineMillis?: number): Promise<void>
+}
+
+export async function startProjector(deps: ProjectorDeps): Promise<RunningProjector> {
+  const { config, logger, registry } = deps
+  const metrics = createMetrics('projector')
+  const connections = registry.state.lanes + 4
+  const database = new Database({ url: deps.databaseUrl, logger, connections })
+  const recovered = await recover(database, registry.state)
+  const registryRows = new RegistryRows(registry.state, database, recovered.registrySize)
+  const writers = startWriters(deps, metrics, database, registryRows, recovered.positions)
+  const writerOf = (lane: number): LaneWriter => {
+    const writer = writers.get(lane)
+    if (writer === undefined) throw new BugError(`lane ${lane} is not written here`)
+    return writer
+  }
+  const follower = new ChainFollower({
+    ...deps,
+    verify: deps.signatures.verify,
+    groupId: `meterchain-projector-${randomUUID()}`,
+    positions: recovered.positions,
+    onFinal: async (finalized) => {
+      const { lane } = finalized
+      await writerOf(lane).take(finalized)
+      metrics.queueDepth.set({ queue: `blocks-${lane}` }, writerOf(lane).depth)
+      metrics.lag.set({ topic: 'chain', partition: lane }, Number(follower.lag(lane)))
+    },
+    onFailure: deps.onFatal,
+  })
+  const plain = new PlainFollower({ ...deps, database, cursors: recovered.plain, onFailure: deps.onFatal })
+  const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
+  const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
+  const keepRegistry = () => void registryRows.reach(registry.state.size).catch(deps.onFatal)
+  const endEvents = registry.onEvent(keepRegistry)
+  keepRegistry()
+  await Promise.all([follower.start(), plain.start()])
+  logger.info({ port: health.port, lanes: writers.size }, 'projecting')
+  const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
+  return {
+    port: health.port,
+    heights: () => new Map([...writers].map(([lane, writer]) => [lane, writer.height])),
+    caughtUp: async (deadlineMillis) => {
+      await follower.caughtUp(deadlineMillis)
+      await idle()
+      await registryRows.reach(registry.state.size)
+    },
+    stop: async () => {
+      endEvents()
+      await Promise.all([follower.stop(), plain.stop()])
+      await idle()
+      await registryRows.idle()
+      await health.stop()
+      await database.close()
+    },
+  }
+}
+
+function startWriters(
+  { registry, onFatal }: ProjectorDeps,
+  metrics: Metrics,
+  database: Database,
+  registryRows: RegistryRows,
+  positions: ReadonlyMap<number, { final: { height: bigint } }>,
+): Map<number, LaneWriter> {
+  const writerOf = (lane: number, height: bigint) =>
+    new LaneWriter({
+      ...{ lane, height, database },
+      numberOf: (meter, size) => registry.state.meterAt(meter, size)?.ordinal,
+      registryReached: (size) => registryRows.reach(size),
+      onWritten: (blocks) => blocks.forEach((block) => void measure(metrics, block)),
+      onFailure: onFatal,
+    })
+  return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final.height)]))
+}
+
+function measure(metrics: Metrics, { notCounted, block, timestamp }: Finalized): void {
+  metrics.readings.inc({ outcome: 'counted' }, block.entries.length - notCounted.length)
+  for (const { code } of notCounted) metrics.readings.inc({ outcome: faultOfCode(code)?.name ?? `code-${code}` })
+  metrics.timeToVisible.observe(Math.max(0, Date.now() - timestamp) / 1000)
+}
