@@ -50,6 +50,8 @@ export interface AuditResult {
 /** The tables are read in one snapshot, up to the heights of the cursors in it, so the projector may go on meanwhile. */
 export async function audit(options: AuditOptions): Promise<AuditResult> {
   const client = new pg.Client({ connectionString: options.databaseUrl })
+  // without a listener a lost connection would end the process; the query under way rejects too
+  client.on('error', () => undefined)
   await client.connect()
   try {
     await client.query(`SET TIME ZONE 'UTC'; SET bytea_output = 'hex'`)

@@ -16,12 +16,14 @@ const LONGEST_PAUSE_MILLIS = 5_000
 /** SQLSTATE classes and codes of a server that is not there, not ready, or asks to try again. */
 const PASSING = /^(08...|57P0[123]|53...|40001|40P01|55P03)$/
 
-/** Whether the same transaction may succeed later. Errors of sockets carry no SQLSTATE. */
+/** What pg says of a connection that ended. */
+const BROKEN_CONNECTION = /^(Connection terminated|timeout ex|Client has encountered a connection error)/
+
+/** Whether the same transaction may succeed later. Errors of PostgreSQL have a severity; those of sockets a syscall. */
 export function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  if (!(error instanceof pg.DatabaseError))
-    return 'syscall' in error || /^(Connection terminated|timeout expired|Client has encountered)/.test(error.message)
-  return PASSING.test(error.code ?? '')
+  if (typeof error !== 'object' || error === null) return false
+  if ('severity' in error) return 'code' in error && PASSING.test(String(error.code))
+  return 'syscall' in error || ('message' in error && BROKEN_CONNECTION.test(String(error.message)))
 }
 
 export interface DatabaseOptions {
@@ -39,8 +41,10 @@ export class Database {
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
-    // an idle connection that breaks is replaced at the next use
-    this.pool.on('error', (error) => options.logger.warn({ err: error }, 'a connection to PostgreSQL was lost'))
+    // without a listener a lost connection would end the process; the query under way rejects too
+    const onLost = (error: Error) => options.logger.warn({ err: error }, 'a connection to PostgreSQL was lost')
+    this.pool.on('connect', (client) => client.on('error', onLost))
+    this.pool.on('error', onLost)
   }
 
   /** Runs `work` in one transaction on one connection, and again while the database is away: `work` must bear that. Rejects with

@@ -57,6 +57,8 @@ export function urlOf(url: string, database: string, login?: { user: string; pas
 
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url })
+  // without a listener a lost connection would end the process; the query under way rejects too
+  client.on('error', () => undefined)
   await client.connect()
   try {
     return await use(client)
