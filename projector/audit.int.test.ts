@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres
 import { applyEvent, type TestRegistry, testRegistry } from '../infra/testing/registry.js'
 import { SignedMeter } from '../infra/testing/signed-meters.js'
 import { encodeRejection } from '../schemas/records.js'
-import { type AuditResult, audit } from './audit.js'
+import { type AuditProgress, type AuditResult, audit } from './audit.js'
 import { readCursors } from './cursors.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
@@ -18,6 +18,7 @@ import { RegistryRows } from './registry-rows.js'
 import { projectBatch, writeBatch } from './write-block.js'
 
 const logger = pino({ level: 'silent' })
+const progress: AuditProgress[] = []
 let testDatabase: TestDatabase
 let database: Database
 let admin: pg.Client
@@ -58,6 +59,7 @@ function runAudit(log = lane.log, limit?: number): Promise<AuditResult> {
     registry: registry.state,
     verify: sodiumSignatures.verify,
     databaseUrl: testDatabase.writerUrl,
+    onProgress: (each) => void progress.push(each),
     ...(limit !== undefined && { limit }),
     source: {
       chain: (number) => (number === lane.lane ? recordsOf(log) : listOf([])),
@@ -158,6 +160,7 @@ describe('what is written', () => {
     const result = await runAudit()
     expect(result).toEqual({ rowsCompared: expect.any(Number), differences: [], differenceCount: 0 })
     expect(result.rowsCompared).toBeGreaterThan(40)
+    expect(progress.at(-1)).toMatchObject({ blocks: 3n, blocksInAll: 3n, differences: 0 })
   })
 
   test('is what analysts see: exact, the newest revision, by the point of that time', async () => {

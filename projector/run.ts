@@ -6,6 +6,7 @@ import { ChainFollower } from '../infra/chain/chain-follower.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { Config } from '../infra/config.js'
 import { startHealthServer } from '../infra/health.js'
+import { endOffsets } from '../infra/kafka/log-reader.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
 import type { Running } from '../infra/stage-runtime.js'
@@ -15,7 +16,7 @@ import { faultOfCode } from '../schemas/faults.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
-import { recover } from './recover.js'
+import { recover, withinLog } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
 
 export interface ProjectorDeps {
@@ -55,7 +56,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
     ...deps,
     verify: deps.signatures.verify,
     groupId: `meterchain-projector-${randomUUID()}`,
-    positions: recovered.positions,
+    positions: withinLog(recovered.positions, await endOffsets(deps.kafka, config.topicPrefix, 'chain')),
     onFinal: async (finalized) => {
       const { lane } = finalized
       await writerOf(lane).take(finalized)
