@@ -1,4 +1,5 @@
 /** The chainer's shell: reads its lanes, lets each be sealed, tells how it fares. */
+import { randomUUID } from 'node:crypto'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import { startHealthServer } from '../infra/health.js'
 import type { AuthorityKey } from '../infra/keys.js'
@@ -22,7 +23,7 @@ export async function startChainer(deps: ChainerDeps): Promise<Running & { port:
   const feeds = new LaneFeeds({
     ...deps,
     verify: deps.signatures.verify,
-    groupId: `meterchain-chainer-${key.id}`,
+    groupId: `meterchain-chainer-${key.id}-${randomUUID()}`,
     positions: anchors,
     onFinal: () => undefined,
     onChange: (feed) => {

@@ -30,6 +30,8 @@ export interface ValidatorDeps {
   readonly policy: CheckPolicy & { patienceMillis: number }
   /** Whether a reading's signature holds. */
   readonly verify: JudgeContext['verify']
+  /** Since when, milliseconds, the registry is larger than `size`; undefined where it is not, or has been for long. */
+  outgrownAt(size: number): number | undefined
   onVoted(vote: Vote): void
   onCommitted(finalized: Finalized, judgement: BlockJudgement): void
   onFatal(error: Error): void
@@ -180,7 +182,7 @@ export class LaneValidator {
         registrySize: registry.size,
         rootAt: (size) => registry.rootAt(size),
         sourceEpochAt: (size) => registry.governanceAt(size).sourceEpochs[feed.lane] ?? 0,
-        outgrownAt: (size) => deps.registry.eventTimeAt(size),
+        outgrownAt: deps.outgrownAt,
         parentAt: feed.parentAt,
         rank: order.indexOf(candidate.header.proposer),
         now: Date.now(),

@@ -1,4 +1,5 @@
 /** The validator's shell: reads its lanes, lets each be judged, keeps the meters' states, tells of gaps. */
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { BlockJudgement } from '../infra/chain/judge-block.js'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
@@ -22,6 +23,8 @@ export interface ValidatorStageDeps extends Runtime {
  *  milliseconds. */
 const PATIENCE_MILLIS = 2_000
 const STALE_MILLIS = 10_000
+/** Append times of the newest registry events that are kept. */
+const EVENT_TIMES = 1_000
 
 export async function startValidator(deps: ValidatorStageDeps): Promise<Running & { port: number }> {
   const { config, logger, registry, key, signatures } = deps
@@ -34,10 +37,11 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const message = messageBuilder(TAGS.reading, registry.state.chainId)
   const lanes = lanesOf(config.validatorInstance, registry.state.lanes)
   const validators = new Map<number, LaneValidator>()
+  const eventTimes = new Map<number, number>()
   const feeds = new LaneFeeds({
     ...deps,
     verify: signatures.verify,
-    groupId: `meterchain-validator-${key.id}-${config.validatorInstance.index}`,
+    groupId: `meterchain-validator-${key.id}-${randomUUID()}`,
     positions: new Map(lanes.map((lane) => [lane, states.position(lane)])),
     onFinal: (feed, finalized) => validators.get(feed.lane)?.commit(finalized),
     onChange: (feed) => {
@@ -69,13 +73,16 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
         states,
         policy: { wiggleMillis: config.wiggleMillis, staleMillis: STALE_MILLIS, patienceMillis: PATIENCE_MILLIS },
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
+        outgrownAt: (size) => eventTimes.get(size),
         onVoted: (vote) => metrics.votes.inc({ judgement: vote.judgement.kind }),
         onCommitted,
         onFatal,
       }),
     )
   }
-  registry.onEvent(() => {
+  registry.onEvent(({ index, timestamp }) => {
+    eventTimes.set(index, timestamp)
+    eventTimes.delete(index - EVENT_TIMES)
     for (const validator of validators.values()) validator.poke()
   })
   const isReady = () => {

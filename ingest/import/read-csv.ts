@@ -47,6 +47,7 @@ async function* readCsv(path: string): AsyncGenerator<CsvLine> {
     max_record_size: MAX_LINE_BYTES,
     // nothing is quoted: a stray quote must not swallow the lines after it
     quote: false,
+    record_delimiter: ['\r\n', '\n'],
     relax_column_count: true,
     skip_empty_lines: true,
   })
