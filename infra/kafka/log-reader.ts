@@ -1,13 +1,12 @@
 /** Reads partitions from given offsets on, in order, each record once. KafkaJS can only read as a member of a group, so each reader is
  *  a group of its own whose one member is assigned just what it asks for; the place to go on is ours and never committed. */
 import { randomUUID } from 'node:crypto'
-import {
+import kafkajs, {
   AssignerProtocol,
   type Consumer,
   type EachBatchPayload,
   type InstrumentationEvent,
   type Kafka,
-  KafkaJSNonRetriableError,
   type PartitionAssigner,
 } from 'kafkajs'
 import pino, { type Logger } from 'pino'
@@ -204,7 +203,7 @@ export class LogReader {
     } finally {
       clearInterval(beat)
     }
-    if (this.hasFailed) throw new KafkaJSNonRetriableError('what was read could not be taken')
+    if (this.hasFailed) throw new kafkajs.KafkaJSNonRetriableError('what was read could not be taken')
   }
 
   /** Runs work on a partition after what is under way there; a failure ends the reader. */

@@ -1,6 +1,6 @@
 /** Appends to one partition at a time, and believes only an answer that names it. Readers drop what a retry doubles. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Kafka, KafkaJSError, type Producer } from 'kafkajs'
+import kafkajs, { type Kafka, type Producer } from 'kafkajs'
 import type { Logger } from 'pino'
 import { TransientError } from '../../schemas/errors.js'
 import type { TopicName } from '../stage.js'
@@ -38,7 +38,11 @@ export class LogWriter {
 
   constructor(private readonly options: LogWriterOptions) {
     this.producer = options.kafka.producer({
-      createPartitioner: () => () => 0, // every message names its partition
+      // KafkaJS asks it for every message, also for those that name their partition
+      createPartitioner:
+        () =>
+        ({ message: { partition } }) =>
+          partition ?? -1,
       allowAutoTopicCreation: false,
       idempotent: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
@@ -120,7 +124,7 @@ export class LogWriter {
 /** The Kafka error code at the bottom of KafkaJS's nested errors, or the name of the error. */
 function deepestType(error: unknown): string {
   let at: unknown = error
-  while (at instanceof KafkaJSError && at.cause !== undefined && at.cause !== null) at = at.cause
+  while (at instanceof kafkajs.KafkaJSError && at.cause !== undefined && at.cause !== null) at = at.cause
   const { type, name } = at as { type?: string; name?: string }
   return type ?? name ?? 'unknown'
 }

@@ -1,5 +1,5 @@
 /** The topics: what each must be like, and the one command that makes them and refuses those that are not so. */
-import { type Admin, ConfigResourceTypes, type Kafka } from 'kafkajs'
+import kafkajs, { type Admin, type Kafka } from 'kafkajs'
 import type { Config } from '../config.js'
 import type { TopicName } from '../stage.js'
 
@@ -111,7 +111,7 @@ async function check(admin: Admin, config: TopicConfig & Pick<Config, 'brokers'>
   const partitions = new Map(topics.map((topic) => [topic.name, topic.partitions.length]))
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: specs.map((spec) => ({ type: ConfigResourceTypes.TOPIC, name: topicName(config, spec.name) })),
+    resources: specs.map((spec) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name: topicName(config, spec.name) })),
   })
   const settings = new Map(
     resources.map((resource) => [
