@@ -21,7 +21,7 @@ module.exports = {
       name: 'infra-starts-stages-as-processes',
       comment: 'infra/ may read a stage’s description (stage.ts) and the software meter; it runs the rest as processes',
       severity: 'error',
-      from: { path: '^infra/', pathNot: '\\.test\\.ts$|^infra/(e2e|testing|cli|bench|demo)/' },
+      from: { path: '^infra/', pathNot: '\\.test\\.ts$|^infra/(e2e|testing|cli|bench|demo|system)/' },
       to: { path: '^(ingest|chainer|validator|projector)/', pathNot: '/stage\\.ts$' },
     },
     {

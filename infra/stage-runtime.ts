@@ -43,7 +43,7 @@ export function loadAuthorityKey(config: Config): Promise<AuthorityKey> {
 
 /** Opens all that a stage needs, and folds the registry to its present end: its genesis is there afterwards. */
 export async function openRuntime(
-  stage: Pick<Stage, 'name' | 'signs'>,
+  stage: { readonly name: string; readonly signs: boolean },
   config: Config,
   logger: Logger,
   onFatal: (error: Error) => void,

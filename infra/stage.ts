@@ -11,6 +11,6 @@ export interface Stage {
   readonly keeps: string
   /** Whether it needs an authority's key. */
   readonly signs: boolean
-  /** The built program, relative to the package. */
+  /** The built program, relative to the build’s folder. */
   readonly main: string
 }

@@ -1,5 +1,5 @@
 import { runProcess } from '../infra/stage-runtime.js'
 import { startIngest } from './run.js'
-import { stage } from './stage.js'
+import { ingestStage } from './stage.js'
 
-await runProcess(stage, startIngest)
+await runProcess(ingestStage, startIngest)

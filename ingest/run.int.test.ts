@@ -29,7 +29,7 @@ import {
 } from '../schemas/records.js'
 import { MEDIA_TYPES } from './parse.js'
 import { type RunningIngest, startIngest } from './run.js'
-import { stage } from './stage.js'
+import { ingestStage } from './stage.js'
 
 const home = mkdtempSync(join(tmpdir(), 'meterchain-ingest-'))
 const logger = pino({ level: process.env.METERCHAIN_TEST_LOG_LEVEL ?? 'silent' })
@@ -65,7 +65,7 @@ afterAll(async () => {
 }, 60_000)
 
 async function open(): Promise<void> {
-  runtime = await openRuntime(stage, config, logger, (error) => fatal.push(error))
+  runtime = await openRuntime(ingestStage, config, logger, (error) => fatal.push(error))
   door = await startIngest(runtime)
 }
 async function close(): Promise<void> {

@@ -1,12 +1,12 @@
 import type { Stage } from '../infra/stage.js'
 
 /** The door. */
-export const stage = {
+export const ingestStage: Stage = {
   name: 'ingest',
-  purpose: 'Takes signed readings over HTTPS, checks each, and packs them by lane into records of the log.',
+  purpose: 'takes signed readings over HTTP, checks each, and packs them by lane into records of the log',
   reads: ['registry', 'chain', 'repairs'],
   writes: ['readings', 'rejections'],
   keeps: 'the registry and the head of each meter (LMDB), both folded from the logs',
   signs: false,
-  main: 'dist/ingest/main.js',
-} as const satisfies Stage
+  main: 'ingest/main.js',
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander'
+import { migrate } from '../../../projector/migrate.js'
+import { loadConfig } from '../../config.js'
+import { DATABASE, databasePasswords } from '../../system/database-urls.js'
+import { tell } from '../progress.js'
+
+/** For a PostgreSQL of one's own; `up` does it for the local one. */
+export function migrateCommand(): Command {
+  return new Command('migrate')
+    .description('Makes database, roles, schemas and views in your own PostgreSQL, or brings them up to date; safe to run again')
+    .requiredOption('--admin-url <url>', 'a role that may make roles and databases')
+    .option('--database <name>', 'database to make', DATABASE)
+    .action(async ({ adminUrl, database }: { adminUrl: string; database: string }) => {
+      const passwords = databasePasswords(loadConfig().home)
+      const { applied, writerUrl, analystUrl } = await migrate({ adminUrl, database, passwords })
+      tell(applied.length === 0 ? 'the database was up to date' : `applied: ${applied.join(', ')}`)
+      process.stdout.write(`METERCHAIN_DATABASE_URL=${writerUrl}\nMETERCHAIN_ANALYST_URL=${analystUrl}\n`)
+    })
+}

@@ -1,0 +1,62 @@
+/** The processes of one machine: which stages run, with which settings. Made from each stage's own description. */
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chainerStage } from '../../chainer/stage.js'
+import { ingestStage } from '../../ingest/stage.js'
+import { projectorStage } from '../../projector/stage.js'
+import { validatorStage } from '../../validator/stage.js'
+import type { Config } from '../config.js'
+import type { Stage } from '../stage.js'
+import type { ChildSpec } from '../supervisor/supervisor.js'
+
+/** The build's root: this file stands in `dist/infra/system/`. */
+const programs = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
+/** Each further authority's stages listen so many ports higher. */
+const PORTS_APART = 10
+
+type PortName = 'ingestPort' | 'chainerPort' | 'validatorPort' | 'projectorPort'
+
+const VARIABLES: Readonly<Record<PortName, string>> = {
+  ingestPort: 'METERCHAIN_INGEST_PORT',
+  chainerPort: 'METERCHAIN_CHAINER_PORT',
+  validatorPort: 'METERCHAIN_VALIDATOR_PORT',
+  projectorPort: 'METERCHAIN_PROJECTOR_PORT',
+}
+
+/** Every stage that runs with this home: one door, one projector, and a chainer and a validator for each authority. */
+export function stageSpecs(config: Config, authorities: readonly string[], databaseUrl: string): ChildSpec[] {
+  const acting = authorities.flatMap((id, index) => {
+    const env = { METERCHAIN_AUTHORITY: id }
+    const name = (stage: Stage) => (authorities.length === 1 ? stage.name : `${stage.name}-${id}`)
+    return [
+      spec(config, validatorStage, 'validatorPort', name(validatorStage), env, PORTS_APART * index),
+      spec(config, chainerStage, 'chainerPort', name(chainerStage), env, PORTS_APART * index),
+    ]
+  })
+  return [
+    ...acting,
+    spec(config, projectorStage, 'projectorPort', projectorStage.name, { METERCHAIN_DATABASE_URL: databaseUrl }),
+    spec(config, ingestStage, 'ingestPort', ingestStage.name, {}),
+  ]
+}
+
+function spec(
+  config: Config,
+  stage: Stage,
+  portName: PortName,
+  name: string,
+  env: Readonly<Record<string, string>>,
+  higher = 0,
+): ChildSpec {
+  const port = config[portName] + higher
+  return {
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(programs, stage.main)],
+    env: { METERCHAIN_HOME: resolve(config.home), ...env, [VARIABLES[portName]]: String(port) },
+    readyUrl: `http://${config.host}:${port}/readyz`,
+  }
+}
+
+/** The command line itself, for those that start it as a process. */
+export const programFile = join(programs, 'infra', 'cli', 'main.js')
