@@ -7,9 +7,9 @@ import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import type { AuthorityKey } from '../infra/keys.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
 import { BugError } from '../schemas/errors.js'
-import { sealMessage } from '../schemas/lane-fold.js'
+import { type FinalBlock, sealMessage } from '../schemas/lane-fold.js'
 import { encodeBlock, encodeHeader } from '../schemas/records.js'
-import { type Draft, decideSeal, draft, type SealPolicy } from './seal.js'
+import { type Draft, decideSeal, draft, type SealDecision, type SealPolicy } from './seal.js'
 
 export interface SealerDeps {
   readonly logger: Logger
@@ -27,8 +27,9 @@ export class LaneSealer {
   private running: Promise<void> | undefined
   private again = false
   private stopped = false
-  /** Offset in `chain` of the block that we appended last: no other is sealed before it has been read. */
-  private appended = -1n
+  /** The block that we appended last, by its offset in `chain`: no other is sealed before it has been read. */
+  private last: { readonly final: FinalBlock; readonly attempt: number; readonly offset: bigint } | undefined
+  private isTold = false
 
   constructor(
     private readonly feed: LaneFeed,
@@ -62,22 +63,36 @@ export class LaneSealer {
   private async look(): Promise<void> {
     clearTimeout(this.timer)
     const { feed, deps } = this
-    if (!feed.isAtEnd || feed.reader.nextOffset <= this.appended) return
-    const decision = this.decide()
-    if (decision.kind === 'wait') this.timer = setTimeout(() => this.poke(), Math.max(1, decision.until - Date.now()))
-    if (decision.kind !== 'seal') return
+    if (!this.mayDecide()) return
+    const first = this.decide()
+    if (first.kind === 'wait') this.timer = setTimeout(() => this.poke(), Math.max(1, first.until - Date.now()))
+    if (first.kind !== 'seal') return
     // No reading that the door knew may be unknown to the block: the registry is read to an end that was fetched after the readings.
-    const records = feed.pending.slice(0, decision.count)
+    const records = feed.pending.slice(0, first.count)
     const { final } = feed.reader.state
     await deps.registry.caughtUp()
-    if (feed.reader.state.final !== final || !feed.isAtEnd) {
-      this.again = true
-      return
-    }
-    await this.append(this.draftOf(records, decision.attempt))
+    const decision = this.mayDecide() && feed.reader.state.final === final ? this.decide() : undefined
+    if (decision?.kind === 'seal') await this.append(this.draftOf(records, decision.attempt), final)
+    else this.again = true
   }
 
-  private decide() {
+  private mayDecide(): boolean {
+    return this.feed.isAtEnd && this.feed.reader.nextOffset > (this.last?.offset ?? -1n)
+  }
+
+  private decide(): SealDecision {
+    const decision = this.whenToSeal()
+    const { last, feed } = this
+    const isRepeated = decision.kind === 'seal' && last?.final === feed.reader.state.final && last.attempt === decision.attempt
+    if (!isRepeated) return decision
+    // Read, and still no candidate: another would fare no better.
+    if (this.isTold) return { kind: 'rest' }
+    this.isTold = true
+    this.deps.logger.error({ lane: feed.lane, offset: String(last.offset) }, 'the block that was sealed last is no candidate')
+    return { kind: 'rest' }
+  }
+
+  private whenToSeal(): SealDecision {
     const { feed, deps } = this
     const { state } = feed.reader
     const registry = deps.registry.state
@@ -99,21 +114,23 @@ export class LaneSealer {
     return draft(lane, reader.state.final, records, {
       registrySize: registry.size,
       registryRoot,
-      sourceEpoch: reader.state.final.sourceEpoch,
+      sourceEpoch: this.feed.sourceEpoch,
       sealedAt: Date.now(),
       proposer: this.deps.key.id,
       attempt,
     })
   }
 
-  private async append(sealed: Draft): Promise<void> {
+  private async append(sealed: Draft, final: FinalBlock): Promise<void> {
     const { deps, feed } = this
     const headerBytes = encodeHeader(sealed.header)
     const seal = sign(sealMessage(deps.registry.state.chainId, headerBytes), deps.key.secretKey)
     const value = deps.ids.frame('Block', encodeBlock(headerBytes, seal, sealed.entries))
-    this.appended = await deps.writer.append('chain', feed.lane, [{ key: null, value }])
-    deps.onSealed(sealed)
     const { height, count, attempt } = sealed.header
+    const offset = await deps.writer.append('chain', feed.lane, [{ key: null, value }])
+    this.last = { final, attempt, offset }
+    this.isTold = false
+    deps.onSealed(sealed)
     deps.logger.debug({ lane: feed.lane, height: String(height), entries: count, attempt, bytes: value.length }, 'sealed')
   }
 }

@@ -2,12 +2,12 @@
  *  the whole log has been looked at, which is then folded from its genesis. */
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
-import { type LaneRecord, laneRules } from '../infra/chain/lane-reader.js'
+import { laneRules } from '../infra/chain/lane-reader.js'
 import type { Config } from '../infra/config.js'
 import { endOffsets, readLog } from '../infra/kafka/log-reader.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
 import type { LaneRules } from '../schemas/lane-fold.js'
-import { type Anchor, findAnchor } from './anchor.js'
+import { type Anchor, AnchorFinder } from './anchor.js'
 
 const FIRST_LOOK = 64n
 const LOOK_GROWTH = 8n
@@ -37,25 +37,9 @@ async function recoverLane(lane: number, end: { low: bigint; high: bigint }, dep
   const rules = laneRules(deps.registry.state, deps.verify)
   for (let look = FIRST_LOOK; ; look *= LOOK_GROWTH) {
     const from = end.high - look > end.low ? end.high - look : end.low
-    const anchor = findAnchor(await tail(lane, from, end.high, deps), rules, deps.registry.state.size)
-    if (anchor !== undefined || from === end.low) return anchor
+    const finder = new AnchorFinder(rules, deps.registry.state.size)
+    const part = { topicPrefix: deps.config.topicPrefix, topic: 'chain', partition: lane, from, until: end.high } as const
+    for await (const record of readLog({ kafka: deps.kafka, logger: deps.logger, ...part })) finder.take(record)
+    if (finder.anchor !== undefined || from === end.low) return finder.anchor
   }
-}
-
-async function tail(lane: number, from: bigint, until: bigint, deps: RecoverDeps): Promise<LaneRecord[]> {
-  const records: LaneRecord[] = []
-  if (from >= until) return records
-  const { kafka, config, logger } = deps
-  for await (const record of readLog({
-    kafka,
-    logger,
-    topicPrefix: config.topicPrefix,
-    topic: 'chain',
-    partition: lane,
-    from,
-    until,
-  })) {
-    records.push(record)
-  }
-  return records
 }

@@ -52,7 +52,7 @@ export async function startChainer(deps: ChainerDeps): Promise<Running & { port:
   const pokeAll = () => {
     for (const sealer of sealers.values()) sealer.poke()
   }
-  registry.onEvent(pokeAll)
+  const endEvents = registry.onEvent(pokeAll)
   const isReady = () => {
     const behind = feeds.all().filter((feed) => !feed.isAtEnd)
     return behind.length === 0
@@ -63,6 +63,7 @@ export async function startChainer(deps: ChainerDeps): Promise<Running & { port:
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'sealing')
   const stop = async () => {
+    endEvents()
     await Promise.all([...sealers.values()].map((sealer) => sealer.stop()))
     await feeds.stop()
     await health.stop()

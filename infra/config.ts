@@ -34,6 +34,13 @@ const whole = (low: number, high: number) =>
     .transform(Number)
     .refine((value) => value >= low && value <= high, `expected a whole number from ${low} to ${high}`)
 const port = whole(0, 65_535)
+const brokers = z
+  .string()
+  .transform((value) => (value === '' ? [] : value.split(',').map((each) => each.trim())))
+  .refine(
+    (list) => list.every((each) => /^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(each)),
+    'expected host:port,host:port',
+  )
 const flag = z.enum(['true', 'false'], 'expected true or false').transform((value) => value === 'true')
 const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, 'expected 1 to 64 of A-Z a-z 0-9 . _ : -')
 const prefix = z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'expected up to 100 of A-Z a-z 0-9 . _ -')
@@ -56,13 +63,7 @@ const SETTINGS = {
     'trace, debug, info, warn, error, fatal or silent',
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
   ),
-  brokers: setting(
-    'BROKERS',
-    '',
-    'host:port,…',
-    'Kafka; empty: the local broker',
-    text.transform((value) => (value === '' ? [] : value.split(',').map((each) => each.trim()))),
-  ),
+  brokers: setting('BROKERS', '', 'host:port,…', 'Kafka; empty: the local broker', brokers),
   kafkaTls: setting('KAFKA_TLS', 'false', '', 'TLS to the brokers', flag),
   kafkaSaslMechanism: setting(
     'KAFKA_SASL_MECHANISM',

@@ -307,6 +307,12 @@ export function decodeHeader(bytes: Buffer): Header | undefined {
   return header === undefined ? undefined : headerOf(header)
 }
 
+/** The header’s own bytes within a block’s record (no registry prefix), of which the first 1,024 bytes are enough. */
+export function headerPart(record: Buffer): Buffer | undefined {
+  const end = headerCodec.walk(record, 0)
+  return end < 0 ? undefined : record.subarray(0, end)
+}
+
 /** A block’s record, without the registry prefix: the header’s own bytes, seal, entries. */
 export function encodeBlock(headerBytes: Buffer, seal: Buffer, entries: readonly Buffer[]): Buffer {
   const parts: Buffer[] = [headerBytes, seal]

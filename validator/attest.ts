@@ -8,7 +8,7 @@ export type Ballot = { kind: 'accept' } | { kind: 'reject'; fault: BlockFault; d
 export interface Attestation {
   readonly check: Check
   /** What this authority has said of the candidate, in the log or on its way there. */
-  readonly said: Said
+  readonly said: Exclude<Said, 'accept'>
   /** How long the candidate has been known, milliseconds. */
   readonly waitedMillis: number
   /** How long what is not seen may still come, milliseconds. */
@@ -19,9 +19,8 @@ export interface Attestation {
 
 const WAIT: Ballot = { kind: 'wait' }
 
-/** An accept is for good; a reject is said once, and taken back as soon as the block can be accepted. */
+/** An accept is for good, and nothing comes after it; a reject is said once, and taken back as soon as the block can be accepted. */
 export function attest({ check, said, waitedMillis, patienceMillis, isStuck }: Attestation): Ballot {
-  if (said === 'accept') return WAIT
   if (check.kind === 'right' || (check.kind === 'timing' && isStuck)) return { kind: 'accept' }
   if (said === 'reject' || (check.kind === 'unseen' && waitedMillis < patienceMillis)) return WAIT
   return { kind: 'reject', fault: check.fault, detail: check.detail }

@@ -2,8 +2,11 @@
 import type { PendingRecord } from '../infra/chain/lane-feeds.js'
 import { equalBytes } from '../schemas/bytes.js'
 import { isEarly } from '../schemas/consensus/timing.js'
+import type { AuthoritySet } from '../schemas/consensus/turns.js'
 import type { BlockFault } from '../schemas/faults.js'
 import type { Hash } from '../schemas/hash.js'
+import { proposers } from '../schemas/lane-candidates.js'
+import type { LaneState } from '../schemas/lane-fold.js'
 import { LIMITS } from '../schemas/limits.js'
 import type { Block, Header } from '../schemas/records.js'
 
@@ -21,13 +24,15 @@ export interface Sight {
   readonly readingsNext: bigint
   readonly registrySize: number
   rootAt(size: number): Hash | undefined
+  /** Source epoch of the pending records. */
+  readonly sourceEpoch: number
   /** The lane's source epoch in the registry at that size. */
   sourceEpochAt(size: number): number
   /** Since when, milliseconds, the registry is larger than `size`; undefined where it is not. */
   outgrownAt(size: number): number | undefined
   /** When the parent became final, milliseconds; 0: not known. */
   readonly parentAt: number
-  /** The proposer's place in the order of turns. */
+  /** The proposer's place in the order of turns: see `rankOf`. */
   readonly rank: number
   readonly now: number
   /** Append time of the candidate, milliseconds. */
@@ -40,6 +45,12 @@ export interface CheckPolicy {
   readonly staleMillis: number
 }
 
+/** The best place that a proposer has had at this height: whose candidates went void goes to the end, and those behind it move up. */
+export function rankOf(proposer: string, state: LaneState, set: AuthoritySet, chainId: Hash): number {
+  const first = proposers({ ...state, candidates: [] }, set, chainId).indexOf(proposer)
+  return Math.min(first, proposers(state, set, chainId).indexOf(proposer))
+}
+
 const wrong = (fault: BlockFault, detail: string): Check => ({ kind: 'wrong', fault, detail })
 const unseen = (fault: BlockFault, detail: string): Check => ({ kind: 'unseen', fault, detail })
 const timing = (fault: BlockFault, detail: string): Check => ({ kind: 'timing', fault, detail })
@@ -47,15 +58,11 @@ const timing = (fault: BlockFault, detail: string): Check => ({ kind: 'timing', 
 /** Checks a candidate whose seal, link and root the fold has checked. */
 export function checkCandidate(block: Block, blockBytes: number, sight: Sight, policy: CheckPolicy): Check {
   const { header } = block
-  if (blockBytes > LIMITS.blockBytes || (header.count > LIMITS.entriesPerBlock && !isOneRecord(header, sight))) {
+  if (blockBytes > LIMITS.blockBytes || header.count > LIMITS.entriesPerBlock) {
     return wrong('oversized', `${blockBytes} bytes, ${header.count} entries`)
   }
   return checkRegistry(header, sight) ?? checkEntries(block, sight) ?? checkTiming(header, sight, policy) ?? { kind: 'right' }
 }
-
-/** A single record is taken whatever it holds, or nothing could ever cover it. */
-const isOneRecord = (header: Header, sight: Sight): boolean =>
-  sight.pending.filter(({ offset }) => offset >= header.firstOffset && offset <= header.lastOffset).length === 1
 
 function checkRegistry(header: Header, sight: Sight): Check | undefined {
   if (header.registrySize > sight.registrySize) {
@@ -69,13 +76,17 @@ function checkRegistry(header: Header, sight: Sight): Check | undefined {
 }
 
 function checkEntries(block: Block, sight: Sight): Check | undefined {
-  const { firstOffset, lastOffset } = block.header
+  const { firstOffset, lastOffset, sourceEpoch } = block.header
+  if (sourceEpoch !== sight.sourceEpoch && lastOffset >= firstOffset) {
+    return unseen('records-not-seen', `it covers readings of source epoch ${sourceEpoch}, read here is ${sight.sourceEpoch}`)
+  }
   if (lastOffset >= sight.readingsNext) {
     return unseen('records-not-seen', `it covers up to offset ${lastOffset}, read here is up to ${sight.readingsNext - 1n}`)
   }
   let at = 0
   for (const record of sight.pending) {
-    if (record.offset < firstOffset || record.offset > lastOffset) continue
+    if (record.offset < firstOffset) continue
+    if (record.offset > lastOffset) break
     for (const entry of record.entries) {
       const claimed = block.entries[at]
       if (claimed === undefined || !equalBytes(claimed, entry)) {
@@ -91,10 +102,11 @@ function checkTiming(header: Header, sight: Sight, policy: CheckPolicy): Check |
   const ahead = header.sealedAt - sight.now
   if (ahead > LIMITS.sealedAheadMillis) return timing('future-date', `sealed ${ahead} ms ahead`)
   const outgrown = sight.outgrownAt(header.registrySize)
-  if (outgrown !== undefined && header.sealedAt - outgrown > policy.staleMillis) {
-    return timing('registry-stale', `an event had come ${header.sealedAt - outgrown} ms before`)
+  // by the broker's clock: the proposer's own date could lie
+  if (outgrown !== undefined && sight.appendedAt - outgrown > policy.staleMillis) {
+    return timing('registry-stale', `an event had come ${sight.appendedAt - outgrown} ms before`)
   }
-  const first = sight.pending.find(({ offset }) => offset >= header.firstOffset)
+  const first = sight.pending.find(({ offset }) => offset >= header.firstOffset && offset <= header.lastOffset)
   const since = Math.max(sight.parentAt, first?.timestamp ?? 0)
   if (sight.parentAt > 0 && isEarly(sight.appendedAt - since, sight.rank, header.attempt, policy.wiggleMillis)) {
     return timing('early', `rank ${sight.rank}, attempt ${header.attempt}, ${sight.appendedAt - since} ms after its time began`)

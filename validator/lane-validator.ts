@@ -14,11 +14,12 @@ import { BugError } from '../schemas/errors.js'
 import { faultCode } from '../schemas/faults.js'
 import { type Hash, hashKey } from '../schemas/hash.js'
 import type { JudgeContext } from '../schemas/judge.js'
-import { current, eligible, proposers } from '../schemas/lane-candidates.js'
+import { current, eligible } from '../schemas/lane-candidates.js'
 import { type Candidate, verdictHash, voteMessage } from '../schemas/lane-fold.js'
 import { encodeSignedVote, encodeVote, type Judgement, type Vote } from '../schemas/records.js'
+import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { attest, type Ballot, type Said } from './attest.js'
-import { type Check, type CheckPolicy, checkCandidate } from './check.js'
+import { type Check, type CheckPolicy, checkCandidate, rankOf } from './check.js'
 
 export interface ValidatorDeps {
   readonly logger: Logger
@@ -30,10 +31,11 @@ export interface ValidatorDeps {
   readonly policy: CheckPolicy & { patienceMillis: number }
   /** Whether a reading's signature holds. */
   readonly verify: JudgeContext['verify']
-  /** Since when, milliseconds, the registry is larger than `size`; undefined where it is not, or has been for long. */
+  /** Since when, milliseconds, the registry is larger than `size`; undefined where it is not. */
   outgrownAt(size: number): number | undefined
   onVoted(vote: Vote): void
-  onCommitted(finalized: Finalized, judgement: BlockJudgement): void
+  /** What a final block made of its meters. Awaited before it is kept, so that after a crash it is told again rather than never. */
+  onJudged(finalized: Finalized, judgement: BlockJudgement): Promise<void>
   onFatal(error: Error): void
 }
 
@@ -85,7 +87,7 @@ export class LaneValidator {
   }
 
   /** Keeps what the final block made of its meters; the log's verdict binds, whatever this authority thought. */
-  commit(finalized: Finalized): void {
+  async commit(finalized: Finalized): Promise<void> {
     const { deps, feed } = this
     const mine = this.opinions.get(hashKey(finalized.hash))?.judged
     const agreed = mine !== undefined && equalBytes(mine.verdictHash, finalized.verdictHash)
@@ -96,10 +98,10 @@ export class LaneValidator {
       )
     }
     const judgement = agreed ? mine.judgement : this.adopt(finalized)
-    deps.states.commit(feed.lane, feed.reader.position, judgement.states)
     this.opinions.clear()
     this.waitingSince = 0
-    deps.onCommitted(finalized, judgement)
+    await deps.onJudged(finalized, judgement)
+    deps.states.commit(feed.lane, feed.reader.position, judgement.states)
   }
 
   private adopt(finalized: Finalized): BlockJudgement {
@@ -145,9 +147,11 @@ export class LaneValidator {
     const held = feed.reader.heldBlock(candidate.hash)
     if (held === undefined) throw new BugError(`lane ${feed.lane}: a candidate at height ${candidate.header.height} is not held`)
     const opinion = this.opinionOf(candidate)
+    const said = opinion.sent === 'nothing' ? saidInLog(candidate, deps.key.id) : opinion.sent
+    if (said === 'accept') return
     const ballot = attest({
       check: this.check(candidate, held),
-      said: opinion.sent === 'nothing' ? saidInLog(candidate, deps.key.id) : opinion.sent,
+      said,
       waitedMillis: Date.now() - opinion.since,
       patienceMillis: deps.policy.patienceMillis,
       isStuck,
@@ -172,7 +176,7 @@ export class LaneValidator {
     const { feed, deps } = this
     const { state } = feed.reader
     const registry = deps.registry.state
-    const order = proposers({ ...state, candidates: [] }, registry.governanceAt(state.final.registrySize), registry.chainId)
+    const set = registry.governanceAt(state.final.registrySize)
     return checkCandidate(
       held.block,
       held.bytes.length,
@@ -181,10 +185,11 @@ export class LaneValidator {
         readingsNext: feed.readingsNext,
         registrySize: registry.size,
         rootAt: (size) => registry.rootAt(size),
-        sourceEpochAt: (size) => registry.governanceAt(size).sourceEpochs[feed.lane] ?? 0,
+        sourceEpoch: feed.sourceEpoch,
+        sourceEpochAt: (size) => sourceEpochOf(registry.governanceAt(size), feed.lane),
         outgrownAt: deps.outgrownAt,
         parentAt: feed.parentAt,
-        rank: order.indexOf(candidate.header.proposer),
+        rank: rankOf(candidate.header.proposer, state, set, registry.chainId),
         now: Date.now(),
         appendedAt: held.timestamp,
       },

@@ -11,6 +11,7 @@ import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
 import { encodeRepair } from '../schemas/records.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
+import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
 import { dropIfCorrupt, openStates } from './recover.js'
 import { resendEvents } from './resend.js'
@@ -23,8 +24,8 @@ export interface ValidatorStageDeps extends Runtime {
  *  milliseconds. */
 const PATIENCE_MILLIS = 2_000
 const STALE_MILLIS = 10_000
-/** Append times of the newest registry events that are kept. */
-const EVENT_TIMES = 1_000
+/** Repair events in one append: 200 of at most 600 bytes are half of what a record batch of `repairs` may hold. */
+const REPAIRS_AT_ONCE = 200
 
 export async function startValidator(deps: ValidatorStageDeps): Promise<Running & { port: number }> {
   const { config, logger, registry, key, signatures } = deps
@@ -37,7 +38,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const message = messageBuilder(TAGS.reading, registry.state.chainId)
   const lanes = lanesOf(config.validatorInstance, registry.state.lanes)
   const validators = new Map<number, LaneValidator>()
-  const eventTimes = new Map<number, number>()
+  const eventTimes = new EventTimes(registry.state.size, Date.now())
   const feeds = new LaneFeeds({
     ...deps,
     verify: signatures.verify,
@@ -55,15 +56,17 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     },
     onFailure: onFatal,
   })
-  const onCommitted = (finalized: Finalized, judgement: BlockJudgement) => {
+  const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
     metrics.readings.inc({ outcome: 'counted' }, finalized.block.entries.length - refused)
     metrics.readings.inc({ outcome: 'refused' }, refused)
     metrics.timeToFinal.observe(Math.max(0, finalized.timestamp - finalized.header.sealedAt) / 1000)
     const events = resendEvents(judgement, finalized.lane, Date.now(), key.id)
-    if (events.length === 0) return
-    const messages = events.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
-    deps.writer.append('repairs', finalized.lane, messages).catch(onFatal)
+    for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
+      const some = events.slice(at, at + REPAIRS_AT_ONCE)
+      const messages = some.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
+      await deps.writer.append('repairs', finalized.lane, messages)
+    }
   }
   for (const feed of feeds.all()) {
     validators.set(
@@ -73,16 +76,15 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
         states,
         policy: { wiggleMillis: config.wiggleMillis, staleMillis: STALE_MILLIS, patienceMillis: PATIENCE_MILLIS },
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
-        outgrownAt: (size) => eventTimes.get(size),
+        outgrownAt: (size) => eventTimes.outgrownAt(size),
         onVoted: (vote) => metrics.votes.inc({ judgement: vote.judgement.kind }),
-        onCommitted,
+        onJudged,
         onFatal,
       }),
     )
   }
-  registry.onEvent(({ index, timestamp }) => {
-    eventTimes.set(index, timestamp)
-    eventTimes.delete(index - EVENT_TIMES)
+  const endEvents = registry.onEvent(({ index, timestamp }) => {
+    eventTimes.note(index, timestamp)
     for (const validator of validators.values()) validator.poke()
   })
   const isReady = () => {
@@ -95,6 +97,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const stop = async () => {
+    endEvents()
     await Promise.all([...validators.values()].map((validator) => validator.stop()))
     await feeds.stop()
     await states.close()

@@ -30,6 +30,7 @@ const REGISTRY_DEADLINE_MILLIS = 60_000
 export class ChainFollower {
   private readonly lanes = new Map<number, LaneReader>()
   private readonly ends = new Map<number, bigint>()
+  private readonly reached = new Map<number, bigint>()
   private readonly reader: LogReader
 
   constructor(private readonly options: ChainFollowerOptions) {
@@ -41,7 +42,10 @@ export class ChainFollower {
       logger: options.logger,
       topicPrefix: options.config.topicPrefix,
       positions: [...this.lanes.values()].map((each) => ({ topic: 'chain', partition: each.lane, offset: each.nextOffset })),
-      onRecords: (_topic, lane, records, highWatermark) => this.takeAll(lane, records, highWatermark),
+      onRecords: async (_topic, lane, records, end, reached) => {
+        await this.takeAll(lane, records, end)
+        this.reached.set(lane, reached)
+      },
       onFailure: options.onFailure,
     })
   }
@@ -69,7 +73,8 @@ export class ChainFollower {
   async caughtUp(deadlineMillis = 60_000): Promise<void> {
     const ends = await endOffsets(this.options.kafka, this.options.config.topicPrefix, 'chain')
     const giveUp = Date.now() + deadlineMillis
-    const behind = () => [...this.lanes.values()].filter((each) => each.nextOffset < (ends.get(each.lane)?.high ?? 0n))
+    const behind = () =>
+      [...this.lanes.values()].filter(({ lane }) => (this.reached.get(lane) ?? 0n) < (ends.get(lane)?.high ?? 0n))
     while (behind().length > 0) {
       if (Date.now() > giveUp) {
         const where = behind().map((each) => `lane ${each.lane} at ${each.nextOffset} of ${ends.get(each.lane)?.high}`)
@@ -85,9 +90,9 @@ export class ChainFollower {
     return reader
   }
 
-  private async takeAll(lane: number, records: readonly LogRecord[], highWatermark: bigint): Promise<void> {
+  private async takeAll(lane: number, records: readonly LogRecord[], end: bigint): Promise<void> {
     const reader = this.lane(lane)
-    this.ends.set(lane, highWatermark)
+    this.ends.set(lane, end)
     for (const record of records) {
       const taken = reader.take(record)
       this.noteSkip(lane, record.offset, taken)

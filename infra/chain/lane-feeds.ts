@@ -2,11 +2,12 @@
  *  Chainer and validator stand on this; each adds what it does at a change. */
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
-import { BugError } from '../../schemas/errors.js'
+import { BugError, TransientError } from '../../schemas/errors.js'
 import type { LaneRules } from '../../schemas/lane-fold.js'
 import { splitEntries } from '../../schemas/records.js'
+import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import type { Config } from '../config.js'
-import { LogReader, type LogRecord } from '../kafka/log-reader.js'
+import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules } from './lane-reader.js'
 
@@ -35,23 +36,55 @@ export class LaneFeed {
   readingsEnd = -1n
   chainEnd = -1n
   isPaused = false
+  /** A block is final by the log, and not everybody here has taken it yet: nothing may be decided on what stands between. */
+  isSettling = false
+  /** First offset of `readings` that is known here: what is before was deleted when we came. */
+  private readingsFrom: bigint
 
-  constructor(readonly reader: LaneReader) {
-    this.readingsNext = reader.state.final.lastOffset + 1n
+  /** `sourceEpoch` is the registry's for this lane: a newer one than the final block's means that `readings` began again at 0. */
+  constructor(
+    readonly reader: LaneReader,
+    readonly sourceEpoch = reader.state.final.sourceEpoch,
+  ) {
+    this.readingsNext = this.covered + 1n
+    this.readingsFrom = this.readingsNext
   }
 
   get lane(): number {
     return this.reader.lane
   }
 
-  /** Whether the chain has been read to its end as last seen. */
+  /** Whether the chain has been read to its end as last seen, and all that it made final has been taken. */
   get isAtEnd(): boolean {
-    return this.chainEnd >= 0n && this.reader.nextOffset >= this.chainEnd
+    return !this.isSettling && this.chainEnd >= 0n && this.reader.nextOffset >= this.chainEnd
+  }
+
+  /** Last offset of this source epoch that final blocks cover. */
+  private get covered(): bigint {
+    const { final } = this.reader.state
+    return final.sourceEpoch === this.sourceEpoch ? final.lastOffset : -1n
+  }
+
+  /** What is before `low` was deleted. That is in order as long as final blocks cover it. */
+  skipDeleted(low: bigint): void {
+    if (low <= this.readingsNext) return
+    this.readingsNext = low
+    this.readingsFrom = low
+  }
+
+  /** Throws TransientError where records were deleted that no final block covers. */
+  assertWhole(): void {
+    const needed = this.covered + 1n
+    if (!this.isAtEnd || needed >= this.readingsFrom) return
+    throw new TransientError(
+      `lane ${this.lane}: readings from offset ${needed} up to ${this.readingsFrom} are gone before a block covered them. ` +
+        'The authorities begin a new source epoch of the lane (registry event SetSourceEpoch), and meters send again.',
+    )
   }
 
   push(record: LogRecord): void {
     this.readingsNext = record.offset + 1n
-    if (record.offset <= this.reader.state.final.lastOffset) return
+    if (record.offset <= this.covered) return
     const entries = splitEntries(record.value)
     const bytes = entries.reduce((sum, entry) => sum + entry.length + 5, 0)
     this.pending.push({ offset: record.offset, timestamp: record.timestamp, entries, bytes })
@@ -60,8 +93,9 @@ export class LaneFeed {
 
   /** Drops what the final block covers. */
   trim(): void {
-    const covered = this.pending.findIndex((record) => record.offset > this.reader.state.final.lastOffset)
-    const dropped = this.pending.splice(0, covered < 0 ? this.pending.length : covered)
+    const { covered } = this
+    const left = this.pending.findIndex((record) => record.offset > covered)
+    const dropped = this.pending.splice(0, left < 0 ? this.pending.length : left)
     for (const record of dropped) this.pendingBytes -= record.bytes
   }
 }
@@ -84,32 +118,43 @@ export interface LaneFeedsOptions {
 
 export class LaneFeeds {
   private readonly feeds = new Map<number, LaneFeed>()
-  private readonly reader: LogReader
+  private reader: LogReader | undefined
+  private endEvents: () => void = () => undefined
 
   constructor(private readonly options: LaneFeedsOptions) {
-    const rules = laneRules(options.registry.state, options.verify)
-    for (const [lane, position] of options.positions) this.feeds.set(lane, new LaneFeed(new LaneReader(lane, rules, position)))
+    const registry = options.registry.state
+    const rules = laneRules(registry, options.verify)
+    const governance = registry.governanceAt(registry.size)
+    for (const [lane, position] of options.positions)
+      this.feeds.set(lane, new LaneFeed(new LaneReader(lane, rules, position), sourceEpochOf(governance, lane)))
+  }
+
+  /** Resolves when all lanes are read. Rejects where the logs do not hold what is needed, or the broker stays away. */
+  async start(): Promise<void> {
+    const { options } = this
+    const { kafka, groupId, logger, config, onFailure } = options
+    const ranges = await endOffsets(kafka, config.topicPrefix, 'readings')
+    for (const feed of this.feeds.values()) feed.skipDeleted(ranges.get(feed.lane)?.low ?? 0n)
+    this.endEvents = options.registry.onEvent(({ event }) => {
+      const { content } = event.body
+      if (content.kind === 'SetSourceEpoch' && this.feeds.has(content.lane))
+        onFailure(new TransientError(`lane ${content.lane} has a new source epoch: its readings are read from their start`))
+    })
     this.reader = new LogReader({
-      kafka: options.kafka,
-      groupId: options.groupId,
-      logger: options.logger,
-      topicPrefix: options.config.topicPrefix,
+      ...{ kafka, groupId, logger, onFailure, topicPrefix: config.topicPrefix },
       positions: [...this.feeds.values()].flatMap((feed) => [
         { topic: 'chain', partition: feed.lane, offset: feed.reader.nextOffset },
         { topic: 'readings', partition: feed.lane, offset: feed.readingsNext },
       ]),
-      onRecords: (topic, lane, records, highWatermark) =>
-        topic === 'chain' ? this.takeChain(lane, records, highWatermark) : this.takeReadings(lane, records, highWatermark),
-      onFailure: options.onFailure,
+      onRecords: (topic, lane, records, end) =>
+        topic === 'chain' ? this.takeChain(lane, records, end) : this.takeReadings(lane, records, end),
     })
+    await this.reader.start()
   }
 
-  start(): Promise<void> {
-    return this.reader.start()
-  }
-
-  stop(): Promise<void> {
-    return this.reader.stop()
+  async stop(): Promise<void> {
+    this.endEvents()
+    await this.reader?.stop()
   }
 
   all(): LaneFeed[] {
@@ -122,26 +167,33 @@ export class LaneFeeds {
     return feed
   }
 
-  private async takeChain(lane: number, records: readonly LogRecord[], highWatermark: bigint): Promise<void> {
+  private async takeChain(lane: number, records: readonly LogRecord[], end: bigint): Promise<void> {
     const feed = this.feed(lane)
-    feed.chainEnd = highWatermark
+    feed.chainEnd = end
     for (const record of records) {
       const { outcome, finalized } = feed.reader.take(record)
       if (outcome.kind === 'undecodable') this.options.onSkipped?.(feed, record.offset, outcome.kind)
       if (outcome.kind === 'skipped') this.options.onSkipped?.(feed, record.offset, outcome.reason)
-      if (finalized === undefined) continue
-      await this.options.registry.reach(finalized.header.registrySize, REGISTRY_DEADLINE_MILLIS)
-      await this.options.onFinal(feed, finalized)
-      feed.parentAt = finalized.timestamp
-      feed.trim()
-      this.paceReadings(feed)
+      if (finalized !== undefined) await this.settle(feed, finalized)
     }
+    feed.assertWhole()
     this.options.onChange(feed)
   }
 
-  private takeReadings(lane: number, records: readonly LogRecord[], highWatermark: bigint): void {
+  /** Others are poked meanwhile (by readings, registry events, timers): they see that the feed is not at its end. */
+  private async settle(feed: LaneFeed, finalized: Finalized): Promise<void> {
+    feed.isSettling = true
+    await this.options.registry.reach(finalized.header.registrySize, REGISTRY_DEADLINE_MILLIS)
+    await this.options.onFinal(feed, finalized)
+    feed.parentAt = finalized.timestamp
+    feed.trim()
+    feed.isSettling = false
+    this.paceReadings(feed)
+  }
+
+  private takeReadings(lane: number, records: readonly LogRecord[], end: bigint): void {
     const feed = this.feed(lane)
-    feed.readingsEnd = highWatermark
+    feed.readingsEnd = end
     for (const record of records) feed.push(record)
     this.paceReadings(feed)
     this.options.onChange(feed)
@@ -151,10 +203,10 @@ export class LaneFeeds {
   private paceReadings(feed: LaneFeed): void {
     if (!feed.isPaused && feed.pendingBytes > PAUSE_BYTES) {
       feed.isPaused = true
-      this.reader.pause('readings', feed.lane)
+      this.reader?.pause('readings', feed.lane)
     } else if (feed.isPaused && feed.pendingBytes < RESUME_BYTES) {
       feed.isPaused = false
-      this.reader.resume('readings', feed.lane)
+      this.reader?.resume('readings', feed.lane)
     }
   }
 }

@@ -58,21 +58,53 @@ export function decodeMeterState(meter: string, stored: Uint8Array): MeterState 
   return { sequence: bytes.readUIntBE(0, 6), hash: Buffer.from(bytes.subarray(6, 38)), reset: bytes.readUIntBE(38, 6), gaps }
 }
 
-interface StoredPosition {
-  height: string
-  hash: string
-  verdictHash: string
-  registrySize: number
-  sourceEpoch: number
-  lastOffset: string
-  nextOffset: string
+/** A lane's position as JSON, integers beyond 2^53 as text, after a checksum over lane and text. */
+function encodePosition(lane: number, { final, nextOffset }: LanePosition): string {
+  const text = JSON.stringify({
+    height: String(final.height),
+    hash: hex(final.hash),
+    verdictHash: hex(final.verdictHash),
+    registrySize: final.registrySize,
+    sourceEpoch: final.sourceEpoch,
+    lastOffset: String(final.lastOffset),
+    nextOffset: String(nextOffset),
+  })
+  return hex(checksum(`lane ${lane}`, Buffer.from(text))) + text
+}
+
+function decodePosition(lane: number, stored: string): LanePosition {
+  const text = stored.slice(2 * CHECKSUM_BYTES)
+  if (hex(checksum(`lane ${lane}`, Buffer.from(text))) !== stored.slice(0, 2 * CHECKSUM_BYTES)) {
+    throw new CorruptStateError(`the stored position of lane ${lane} fails its checksum`)
+  }
+  const { height, lastOffset, nextOffset, hash, verdictHash, registrySize, sourceEpoch } = JSON.parse(text)
+  return {
+    final: {
+      height: BigInt(height),
+      hash: fromHex(hash),
+      verdictHash: fromHex(verdictHash),
+      registrySize,
+      sourceEpoch,
+      lastOffset: BigInt(lastOffset),
+    },
+    nextOffset: BigInt(nextOffset),
+  }
+}
+
+/** LMDB itself says what it cannot read (MDB_CORRUPTED, MDB_PAGE_NOTFOUND): the same fault, a layer below. */
+function read<T>(get: () => T): T {
+  try {
+    return get()
+  } catch (cause) {
+    throw new CorruptStateError(`the stored states cannot be read: ${String(cause)}`, { cause })
+  }
 }
 
 export class MeterStates {
   private constructor(
     private readonly root: RootDatabase,
     private readonly meters: Database<Buffer, string>,
-    private readonly lanes: Database<StoredPosition, string>,
+    private readonly lanes: Database<string, string>,
   ) {}
 
   /** Opens or makes the store of one chain. Throws CorruptStateError where it holds another chain's. */
@@ -85,47 +117,26 @@ export class MeterStates {
     }
     if (known === undefined) about.putSync('chain', hex(chainId))
     const meters = root.openDB<Buffer, string>({ name: 'meters', encoding: 'binary' })
-    return new MeterStates(root, meters, root.openDB<StoredPosition, string>({ name: 'lanes', encoding: 'json' }))
+    return new MeterStates(root, meters, root.openDB<string, string>({ name: 'lanes', encoding: 'string' }))
   }
 
   /** The state after the lane's final block; a meter of which nothing counts yet is new. */
   get(meter: string): MeterState {
-    const stored = this.meters.get(meter)
+    const stored = read(() => this.meters.get(meter))
     return stored === undefined ? NEW_METER : decodeMeterState(meter, stored)
   }
 
   /** Where a lane was; undefined: at its genesis. */
   position(lane: number): LanePosition | undefined {
-    const stored = this.lanes.get(String(lane))
-    if (stored === undefined) return undefined
-    const { height, lastOffset, nextOffset, hash, verdictHash, registrySize, sourceEpoch } = stored
-    return {
-      final: {
-        height: BigInt(height),
-        hash: fromHex(hash),
-        verdictHash: fromHex(verdictHash),
-        registrySize,
-        sourceEpoch,
-        lastOffset: BigInt(lastOffset),
-      },
-      nextOffset: BigInt(nextOffset),
-    }
+    const stored = read(() => this.lanes.get(String(lane)))
+    return stored === undefined ? undefined : decodePosition(lane, stored)
   }
 
   /** What a final block made of its meters, and the place after it: all or nothing. */
   commit(lane: number, position: LanePosition, states: ReadonlyMap<string, MeterState>): void {
-    const { final } = position
     this.root.transactionSync(() => {
       for (const [meter, state] of states) this.meters.put(meter, encodeMeterState(meter, state))
-      this.lanes.put(String(lane), {
-        height: String(final.height),
-        hash: hex(final.hash),
-        verdictHash: hex(final.verdictHash),
-        registrySize: final.registrySize,
-        sourceEpoch: final.sourceEpoch,
-        lastOffset: String(final.lastOffset),
-        nextOffset: String(position.nextOffset),
-      })
+      this.lanes.put(String(lane), encodePosition(lane, position))
     })
   }
 

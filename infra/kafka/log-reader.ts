@@ -38,8 +38,15 @@ export interface LogReaderOptions {
   readonly topicPrefix: string
   readonly positions: readonly LogPosition[]
   /** Records in order; awaited, one call at a time for each partition. `end` is the offset after the partition's last record as last
-   *  seen. Called without records at the start, and when `end` turns out lower: transactions of strangers leave offsets that hold none. */
-  onRecords(topic: TopicName, partition: number, records: readonly LogRecord[], end: bigint): Promise<void> | void
+   *  seen. Called without records at the start, and when `end` turns out lower: transactions of strangers leave offsets that hold none.
+   *  `reached` is the offset before which nothing is left to come, such offsets included. */
+  onRecords(
+    topic: TopicName,
+    partition: number,
+    records: readonly LogRecord[],
+    end: bigint,
+    reached: bigint,
+  ): Promise<void> | void
   /** Once: the reader has stopped for good. */
   onFailure(error: Error): void
 }
@@ -169,7 +176,7 @@ export class LogReader {
         const range = ends.get(partition)
         if (range === undefined) throw new Error(`topic ${this.fullName(topic)} has no partition ${partition}`)
         if (offset < range.low || offset > range.high) throw lost(this.fullName(topic), partition, offset, range)
-        await onRecords(topic, partition, [], range.high)
+        await onRecords(topic, partition, [], range.high, offset)
       }
     }
   }
@@ -195,7 +202,8 @@ export class LogReader {
     const beat = setInterval(() => heartbeat().catch(() => undefined), HEARTBEAT_MILLIS)
     try {
       await this.inTurn(topic, partition, async () => {
-        await this.checkContinuity(topic, partition, BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset))
+        const fetched = BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset)
+        await this.checkContinuity(topic, partition, fetched, BigInt(batch.highWatermark))
         const next = this.next.get(keyOf(topic, partition)) ?? 0n
         const records = messages.map(recordOf).filter(({ offset }) => offset >= next)
         await this.deliver(topic, partition, records, BigInt(batch.lastOffset()), BigInt(batch.highWatermark))
@@ -225,17 +233,22 @@ export class LogReader {
     high: bigint,
   ): Promise<void> {
     const key = keyOf(topic, partition)
-    const next = (records.at(-1)?.offset ?? (this.next.get(key) ?? 0n) - 1n) + 1n
-    await this.options.onRecords(this.shortName(topic), partition, records, last + 1n >= high ? next : high)
+    const before = this.next.get(key) ?? 0n
+    const newest = records.at(-1)
+    if (newest === undefined && last < before) return // read a second time, after a rejoin
+    const next = newest === undefined ? before : newest.offset + 1n
+    await this.options.onRecords(this.shortName(topic), partition, records, last + 1n >= high ? next : high, last + 1n)
     this.next.set(key, next)
   }
 
-  /** A fetch from beyond our place is in order where only offsets without records lie between; not where records are gone. */
-  private async checkContinuity(topic: string, partition: number, fetched: bigint): Promise<void> {
+  /** A fetch from beyond our place is in order where only offsets without records lie between, not where records are gone; and a
+   *  log that ends before our place was made again. */
+  private async checkContinuity(topic: string, partition: number, fetched: bigint, high: bigint): Promise<void> {
     const next = this.next.get(keyOf(topic, partition)) ?? 0n
-    if (fetched <= next) return
+    if (fetched <= next && high >= next) return
     const range = (await endOffsets(this.options.kafka, '', topic)).get(partition)
-    if (range === undefined || range.low > next) throw lost(topic, partition, next, range ?? { low: 0n, high: 0n })
+    if (range === undefined || range.low > next || range.high < next)
+      throw lost(topic, partition, next, range ?? { low: 0n, high: 0n })
   }
 
   private fail(error: Error): void {

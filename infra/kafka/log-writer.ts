@@ -53,10 +53,10 @@ export class LogWriter {
     return this.producer.connect()
   }
 
-  /** Waits for what is on its way, then closes. */
+  /** Waits for what is on its way, which is not tried again any more, then closes. */
   async disconnect(): Promise<void> {
-    await Promise.allSettled(this.tails.values())
     this.isClosing = true
+    await Promise.allSettled(this.tails.values())
     await this.producer.disconnect()
   }
 

@@ -1,5 +1,6 @@
 /** The ids by which the schema registry knows our records. Other tools need them to read the topics; we do not, so a registry server
  *  that is away delays a first start and nothing else: ids, once known, are kept in a file. */
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
@@ -78,7 +79,7 @@ async function register(host: string): Promise<Record<string, number>> {
 /** Whole or not at all: several stages write it. */
 async function keep(file: string, value: z.infer<typeof kept>): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
-  const part = `${file}.${process.pid}`
+  const part = `${file}.${randomUUID()}`
   await writeFile(part, JSON.stringify(value))
   await rename(part, file)
 }

@@ -82,8 +82,7 @@ export function ensureTopics(kafka: Kafka, config: TopicConfig & Pick<Config, 'b
   })
 }
 
-/** Checks at a stage's start that the topics are there and as they must be; the number of lanes is the chain's own business here.
- *  Throws TopicMismatchError. */
+/** Checks at a stage's start that the topics are there and as they must be. Throws TopicMismatchError. */
 export function checkTopics(kafka: Kafka, config: TopicConfig & Pick<Config, 'brokers'>): Promise<void> {
   return withAdmin(kafka, (admin) => check(admin, config))
 }
@@ -108,7 +107,7 @@ async function check(admin: Admin, config: TopicConfig & Pick<Config, 'brokers'>
     )
   }
   const { topics } = await admin.fetchTopicMetadata({ topics: specs.map((spec) => topicName(config, spec.name)) })
-  const partitions = new Map(topics.map((topic) => [topic.name, topic.partitions.length]))
+  const partitions = new Map(topics.map((topic) => [topic.name, topic.partitions.map(({ replicas }) => replicas.length)]))
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: specs.map((spec) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name: topicName(config, spec.name) })),
@@ -121,7 +120,7 @@ async function check(admin: Admin, config: TopicConfig & Pick<Config, 'brokers'>
   )
   const faults = specs.flatMap((spec) => {
     const name = topicName(config, spec.name)
-    return differences(spec, name, partitions.get(name) ?? 0, settings.get(name) ?? new Map(), config.brokers)
+    return differences(spec, name, partitions.get(name) ?? [], settings.get(name) ?? new Map(), config.brokers)
   })
   if (faults.length > 0) throw new TopicMismatchError(`topics are not as they must be:\n${faults.join('\n')}`)
 }
@@ -129,16 +128,24 @@ async function check(admin: Admin, config: TopicConfig & Pick<Config, 'brokers'>
 function differences(
   spec: TopicSpec,
   name: string,
-  partitions: number,
+  replicas: readonly number[],
   settings: ReadonlyMap<string, string>,
   brokers: readonly string[],
 ): string[] {
   const faults: string[] = []
+  const partitions = replicas.length
   if (partitions !== spec.partitions) {
     const remedy = SINGLE.has(spec.name)
       ? 'it must be made anew'
       : `set METERCHAIN_LANES=${partitions}, or make the topic anew: partitions cannot be taken away, nor lanes added`
     faults.push(`  ${name} has ${partitions} partitions, not ${spec.partitions}: ${remedy}`)
+  }
+  const fewest = Math.min(...replicas)
+  if (fewest < spec.replication) {
+    faults.push(
+      `  ${name} has ${fewest} replicas, not ${spec.replication}: set METERCHAIN_REPLICATION=${fewest}, ` +
+        'or add replicas with kafka-reassign-partitions.sh',
+    )
   }
   for (const [setting, wanted] of Object.entries(spec.settings)) {
     const found = settings.get(setting)

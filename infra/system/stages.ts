@@ -1,16 +1,16 @@
 /** The processes of one machine: which stages run, with which settings. Made from each stage's own description. */
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
 import { chainerStage } from '../../chainer/stage.js'
 import { ingestStage } from '../../ingest/stage.js'
 import { projectorStage } from '../../projector/stage.js'
 import { validatorStage } from '../../validator/stage.js'
 import type { Config } from '../config.js'
+import { packageFolder } from '../services/downloads.js'
 import type { Stage } from '../stage.js'
 import type { ChildSpec } from '../supervisor/supervisor.js'
 
-/** The build's root: this file stands in `dist/infra/system/`. */
-const programs = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
+/** Where the built programs are, also for what runs from the sources (tests). */
+const programs = join(packageFolder(), 'dist')
 /** Each further authority's stages listen so many ports higher. */
 const PORTS_APART = 10
 

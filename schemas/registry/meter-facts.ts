@@ -40,7 +40,7 @@ export interface MeterRecord {
 
 /** The key that a reading of this sequence must be signed with: of those that count from this or an earlier sequence the one that
  *  counts from the highest; if two do, the one registered later. */
-export function keyFor(record: MeterRecord, sequence: number, size: number): Buffer | undefined {
+export function keyFor(record: Pick<MeterRecord, 'keys'>, sequence: number, size: number): Buffer | undefined {
   let best: MeterKey | undefined
   for (const each of record.keys) {
     if (each.since > size || each.fromSequence > sequence) continue
