@@ -1,0 +1,74 @@
+/** The registry’s part of an offline proof: who decides, and which key a meter has. */
+import { fromHex } from './bytes.js'
+import type { Hash } from './hash.js'
+import { leafHash, verifyInclusion } from './merkle.js'
+import type { EntryProof, GovernanceEventProof, RegisteredProof } from './proof-format.js'
+import { decodeEnrolledMeter, decodeEventBody, type EventBody, type Header } from './records.js'
+import { decide, envelopeFault } from './registry/decide.js'
+import { isRefusal } from './registry/decision.js'
+import type { MeterKey } from './registry/meter-facts.js'
+import type { RegistryState } from './registry/state.js'
+
+/** A proof does not hold; `checkProof` makes a reason of it. */
+export class ProofFault extends Error {}
+
+export function demand(holds: boolean, reason: string): asserts holds {
+  if (!holds) throw new ProofFault(reason)
+}
+
+export const pathOf = (path: readonly string[]): Hash[] => path.map((each) => fromHex(each))
+
+/** Governance from the genesis up to the registry size of `before`, by the registry’s own rules: each event is decided by those who
+ *  had the weight before it. */
+export function replay(registry: RegistryState, events: readonly GovernanceEventProof[], before: Header): void {
+  const { store, signatures, chainId, lanes } = registry
+  for (const each of events) {
+    demand(each.index >= store.size(), `governance event ${each.index} is out of order`)
+    const { body, bodyBytes } = registeredBody(each, before)
+    store.setSize(each.index)
+    const signed = each.signatures.map(({ signer, signature }) => ({ signer, signature: fromHex(signature) }))
+    const event = { body, bodyBytes, sizeBefore: each.index, rootBefore: before.registryRoot, signatures: signed, meters: [] }
+    const fault = envelopeFault(store, event)
+    demand(fault === undefined, `governance event ${each.index} does not count: ${fault}`)
+    const governance = registry.governanceAt(each.index)
+    const since = each.index + 1
+    const decision = decide({ store, signatures, chainId, lanes, governance, event, since })
+    if (isRefusal(decision)) throw new ProofFault(`governance event ${each.index} does not count: ${decision.reason}`)
+    demand(decision.governance !== undefined, `event ${each.index} is none of governance`)
+    store.putGovernance(decision.governance)
+    store.putEventId(body.id)
+    store.setSize(since)
+  }
+  store.setSize(before.registrySize)
+}
+
+/** The body of an event that is in the registry which a header names. */
+function registeredBody({ index, body, path }: RegisteredProof, header: Header): { body: EventBody; bodyBytes: Buffer } {
+  const bodyBytes = fromHex(body)
+  const { registrySize, registryRoot } = header
+  const isThere = verifyInclusion(leafHash(bodyBytes), index, registrySize, pathOf(path), registryRoot)
+  demand(isThere, `event ${index} is not in the registry of height ${header.height}`)
+  const decoded = decodeEventBody(bodyBytes)
+  demand(decoded !== undefined, `event ${index} of the registry is not a canonical body`)
+  return { body: decoded, bodyBytes }
+}
+
+/** Keys of a meter as the registry of the block’s header holds them, in its order. */
+export function keysOf({ enrolment, rotations }: NonNullable<EntryProof['meter']>, meter: string, header: Header): MeterKey[] {
+  const { content } = registeredBody(enrolment.event, header).body
+  demand(content.kind === 'EnrolMeters', 'the event of the enrolment enrols nobody')
+  const bytes = fromHex(enrolment.meter)
+  const isThere = verifyInclusion(leafHash(bytes), enrolment.leafIndex, content.count, pathOf(enrolment.path), content.root)
+  const enrolled = decodeEnrolledMeter(bytes)
+  demand(isThere && enrolled?.meter === meter, `meter ${meter} is not in the event of its enrolment`)
+  const keys: MeterKey[] = [{ key: enrolled.key, fromSequence: 0, since: enrolment.event.index + 1 }]
+  let last = enrolment.event.index
+  for (const each of rotations) {
+    const { content: rotation } = registeredBody(each, header).body
+    demand(rotation.kind === 'RotateMeterKey' && rotation.meter === meter, `event ${each.index} changes no key of ${meter}`)
+    demand(each.index > last, `event ${each.index}, a change of key, is out of order`)
+    last = each.index
+    keys.push({ key: rotation.key, fromSequence: rotation.fromSequence, since: each.index + 1 })
+  }
+  return keys
+}
