@@ -89,6 +89,7 @@ export class TestChain {
     const meters = ids.map((id) => testMeter(id))
     const content = { kind: 'EnrolMeters', count: meters.length, root: enrolmentRoot(meters) } as const
     this.submit(content, this.authorities().slice(0, 1), meters)
+    for (const id of ids) this.meter(id)
   }
 
   /** Keys of those that have weight now. */
