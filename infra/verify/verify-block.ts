@@ -1,0 +1,98 @@
+import { equalBytes, hex } from '../../schemas/bytes.js'
+import { faultOfCode } from '../../schemas/faults.js'
+import type { Hash } from '../../schemas/hash.js'
+import type { JudgeContext } from '../../schemas/judge.js'
+import { LIMITS } from '../../schemas/limits.js'
+import type { NotCounted } from '../../schemas/records.js'
+import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
+import type { RegistryState } from '../../schemas/registry/state.js'
+import { type BlockJudgement, judgeBlock } from '../chain/judge-block.js'
+import type { Finalized } from '../chain/lane-reader.js'
+import type { MeterStates } from '../chain/meter-states.js'
+import type { HeldReadings } from './held-readings.js'
+
+/** What is wrong with a final block. */
+export interface BlockWrong {
+  readonly entry?: number
+  readonly reason: string
+}
+
+/** The registry’s roots at the sizes that blocks name: neighbours mostly name the same. */
+export class RegistryRoots {
+  #size = -1
+  #root: Hash | undefined
+
+  constructor(private readonly registry: RegistryState) {}
+
+  at(size: number): Hash | undefined {
+    if (size !== this.#size) {
+      this.#root = this.registry.rootAt(size)
+      this.#size = size
+    }
+    return this.#root
+  }
+}
+
+export interface BlockContext {
+  readonly registry: RegistryState
+  readonly roots: RegistryRoots
+  readonly states: MeterStates
+  readonly readings: HeldReadings
+  readonly verify: JudgeContext['verify']
+}
+
+/** Whether the registry state and source epoch that a block names are the registry’s. */
+export function wrongRegistry({ header }: Finalized, { registry, roots }: BlockContext): BlockWrong | undefined {
+  const { registrySize, registryRoot, lane, sourceEpoch } = header
+  if (registrySize > registry.size) {
+    return { reason: `it names a registry of ${registrySize} events, and the topic holds ${registry.size} that count` }
+  }
+  const root = roots.at(registrySize)
+  if (root === undefined || !equalBytes(root, registryRoot)) {
+    const found = root === undefined ? 'none' : hex(root)
+    return { reason: `its registry root ${hex(registryRoot)} is not that of size ${registrySize}, ${found}` }
+  }
+  const epoch = sourceEpochOf(registry.governanceAt(registrySize), lane)
+  return sourceEpoch === epoch ? undefined : { reason: `its source epoch is ${sourceEpoch}, the registry says ${epoch}` }
+}
+
+/** A single record is taken whatever it holds, or nothing could ever cover it. */
+export function wrongSize({ header, blockBytes }: Finalized, { readings }: BlockContext): BlockWrong | undefined {
+  if (blockBytes.length > LIMITS.blockBytes) return { reason: `${blockBytes.length} bytes are more than ${LIMITS.blockBytes}` }
+  if (header.count <= LIMITS.entriesPerBlock || readings.lastRecords < 2) return undefined
+  return { reason: `${header.count} entries are more than ${LIMITS.entriesPerBlock}, of ${readings.lastRecords} records` }
+}
+
+/** Judges every entry again and compares with the final verdict. */
+export async function verifyVerdict(
+  { lane, header, block, notCounted }: Finalized,
+  { registry, states, verify }: BlockContext,
+): Promise<{ judgement: BlockJudgement; wrong: BlockWrong | undefined }> {
+  const source = { lane, registry, registrySize: header.registrySize, meterState: (meter: string) => states.get(meter) }
+  const judgement = await judgeBlock(block.entries, source, verify)
+  return { judgement, wrong: verdictDifference(notCounted, judgement.notCounted) }
+}
+
+const said = (code: number | undefined): string =>
+  code === undefined ? 'counts it' : `does not count it (${faultOfCode(code)?.name ?? `code ${code}`})`
+
+/** The first entry on which two verdicts differ; both are in rising order. */
+export function verdictDifference(final: readonly NotCounted[], derived: readonly NotCounted[]): BlockWrong | undefined {
+  const finals = new Map(final.map(({ entry, code }) => [entry, code]))
+  const deriveds = new Map(derived.map(({ entry, code }) => [entry, code]))
+  const differs = [...finals.keys(), ...deriveds.keys()].filter((entry) => finals.get(entry) !== deriveds.get(entry))
+  if (differs.length === 0) return undefined
+  const entry = differs.reduce((least, each) => Math.min(least, each))
+  return {
+    entry,
+    reason: `the final verdict ${said(finals.get(entry))}; derived again, the verdict ${said(deriveds.get(entry))}`,
+  }
+}
+
+/** How many entries a verdict leaves out, by the name of the fault. */
+export function countFaults(notCounted: readonly NotCounted[], totals: Record<string, number>): void {
+  for (const { code } of notCounted) {
+    const name = faultOfCode(code)?.name ?? `code ${code}`
+    totals[name] = (totals[name] ?? 0) + 1
+  }
+}

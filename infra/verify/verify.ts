@@ -1,0 +1,153 @@
+/** Verifies a whole chain from the raw bytes of its topics, trusting the genesis alone. Memory does not grow with the chain: registry
+ *  and meters’ states are on disk, in a temporary folder, and blocks are streamed. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hex } from '../../schemas/bytes.js'
+import type { Signatures } from '../../schemas/ed25519.js'
+import type { Hash } from '../../schemas/hash.js'
+import { RegistryState } from '../../schemas/registry/state.js'
+import { MeterStates } from '../chain/meter-states.js'
+import { sodiumSignatures } from '../crypto/sodium.js'
+import { LmdbRegistryStore } from '../registry/lmdb-registry-store.js'
+import type { Fault } from './fault.js'
+import { countRecords, type LogSource } from './log-source.js'
+import { namePlainRecords, PLAIN_TOPICS } from './plain-topics.js'
+import { SchemaPrefixes } from './schema-prefixes.js'
+import { type Skip, Skips } from './skips.js'
+import { otherTip, type Tips } from './tips.js'
+import { type LaneReport, LaneVerifier } from './verify-lane.js'
+import { verifyRegistry } from './verify-registry.js'
+
+export interface VerifyProgress {
+  /** Records read, and records in all. */
+  readonly done: number
+  readonly total: number
+}
+
+export interface VerifyOptions {
+  readonly source: LogSource
+  /** The chain that must stand in the topics; undefined: that of the first genesis in them. */
+  readonly chainId?: Hash | undefined
+  /** Where each lane must end. */
+  readonly expectTips?: Tips | undefined
+  readonly signatures?: Signatures
+  onProgress?(progress: VerifyProgress): void
+  /** Called for every record that was skipped, or that nothing vouches for, in ranges. */
+  onSkipped?(skip: Skip): void
+}
+
+export interface VerifySummary {
+  readonly chainId: string | undefined
+  readonly network: string | undefined
+  readonly lanes: readonly LaneReport[]
+  /** Events that count. */
+  readonly registryEvents: number
+  /** Records by topic and reason. */
+  readonly skipped: Readonly<Record<string, number>>
+  readonly seconds: number
+}
+
+export interface VerifyResult {
+  /** The first that was found; undefined: all holds. */
+  readonly fault: Fault | undefined
+  readonly summary: VerifySummary
+}
+
+/** Reads all topics once. Rejects where they cannot be read; what is wrong in them is the result's fault. */
+export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'meterchain-verify-'))
+  const store = new LmdbRegistryStore(join(folder, 'registry'))
+  try {
+    return await new Verification(options, folder, store).run()
+  } finally {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+class Verification {
+  readonly #registry: RegistryState
+  readonly #skips: Skips
+  readonly #prefixes: SchemaPrefixes
+  readonly #lanes: LaneReport[] = []
+  readonly #begun = performance.now()
+  #done = 0
+  #total = 0
+
+  constructor(
+    private readonly options: VerifyOptions,
+    private readonly folder: string,
+    store: LmdbRegistryStore,
+  ) {
+    this.#registry = new RegistryState(store, options.signatures ?? sodiumSignatures)
+    this.#skips = new Skips((skip) => options.onSkipped?.(skip))
+    this.#prefixes = new SchemaPrefixes((skip) => this.#skips.addRange(skip))
+  }
+
+  async run(): Promise<VerifyResult> {
+    const { source } = this.options
+    // The ends of the chain first: what its blocks name in the other topics is there by then.
+    const chain = await source.endOffsets('chain')
+    const readings = await source.endOffsets('readings')
+    this.#total = await countRecords(source, ['registry', 'chain', 'readings', ...PLAIN_TOPICS])
+    const fault = (await this.#verifyRegistry()) ?? (await this.#verifyLanes(chain, readings)) ?? (await this.#endRight())
+    this.#prefixes.flush()
+    this.#skips.flush()
+    return { fault, summary: this.#summary() }
+  }
+
+  #verifyRegistry(): Promise<Fault | undefined> {
+    return verifyRegistry(this.options.source.read('registry', 0), {
+      ...{ state: this.#registry, chainId: this.options.chainId, skips: this.#skips, prefixes: this.#prefixes },
+      onRecord: this.#onRecord,
+    })
+  }
+
+  async #verifyLanes(
+    chain: Awaited<ReturnType<LogSource['endOffsets']>>,
+    readings: Awaited<ReturnType<LogSource['endOffsets']>>,
+  ): Promise<Fault | undefined> {
+    const states = MeterStates.open(join(this.folder, 'meters'), this.#registry.chainId)
+    const { source } = this.options
+    const { signatures } = this.#registry
+    const context = {
+      ...{ source, registry: this.#registry, states, chain, readings, skips: this.#skips, prefixes: this.#prefixes },
+      ...{ verify: signatures.verify.bind(signatures), onRecord: this.#onRecord },
+    }
+    try {
+      for (let lane = 0; lane < this.#registry.lanes; lane++) {
+        const verifier = new LaneVerifier(lane, context)
+        this.#lanes.push(verifier.report)
+        const fault = await verifier.run()
+        if (fault !== undefined) return fault
+      }
+      return undefined
+    } finally {
+      await states.close()
+    }
+  }
+
+  async #endRight(): Promise<Fault | undefined> {
+    await namePlainRecords(this.options.source, this.#skips, this.#onRecord)
+    const { expectTips } = this.options
+    return expectTips === undefined ? undefined : otherTip(expectTips, this.#lanes)
+  }
+
+  readonly #onRecord = (): void => {
+    this.#done++
+    this.options.onProgress?.({ done: this.#done, total: Math.max(this.#total, this.#done) })
+  }
+
+  #summary(): VerifySummary {
+    const { hasGenesis, size } = this.#registry
+    return {
+      chainId: hasGenesis ? hex(this.#registry.chainId) : undefined,
+      network: hasGenesis ? this.#registry.genesis.network : undefined,
+      lanes: this.#lanes,
+      registryEvents: size,
+      skipped: Object.fromEntries([...this.#skips.counts].sort(([a], [b]) => (a < b ? -1 : 1))),
+      seconds: (performance.now() - this.#begun) / 1000,
+    }
+  }
+}
