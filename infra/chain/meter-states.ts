@@ -12,21 +12,22 @@ export class CorruptStateError extends Error {
 }
 
 const CHECKSUM_BYTES = 8
-const FIXED_BYTES = 6 + 32 + 6
-const GAP_BYTES = 6 + 6 + 32 + 32
+const FIXED_BYTES = 8 + 32 + 8
+const GAP_BYTES = 8 + 8 + 32 + 32
 
-/** sequence (6) ‖ hash (32) ‖ reset (6) ‖ gaps, each from (6) ‖ to (6) ‖ lower (32) ‖ upper (32) ‖ checksum over key and all that (8). */
+/** sequence (8) ‖ hash (32) ‖ reset (8) ‖ gaps, each from (8) ‖ to (8) ‖ lower (32) ‖ upper (32) ‖ checksum over key and all that (8).
+ *  Integers as doubles: exact for every sequence that a reading can have. */
 export function encodeMeterState(meter: string, state: MeterState): Buffer {
   const bytes = Buffer.alloc(FIXED_BYTES + GAP_BYTES * state.gaps.length + CHECKSUM_BYTES)
-  bytes.writeUIntBE(state.sequence, 0, 6)
-  state.hash.copy(bytes, 6)
-  bytes.writeUIntBE(state.reset, 38, 6)
+  bytes.writeDoubleBE(state.sequence, 0)
+  state.hash.copy(bytes, 8)
+  bytes.writeDoubleBE(state.reset, 40)
   state.gaps.forEach((gap, index) => {
     const at = FIXED_BYTES + GAP_BYTES * index
-    bytes.writeUIntBE(gap.from, at, 6)
-    bytes.writeUIntBE(gap.to, at + 6, 6)
-    gap.lower.copy(bytes, at + 12)
-    gap.upper.copy(bytes, at + 44)
+    bytes.writeDoubleBE(gap.from, at)
+    bytes.writeDoubleBE(gap.to, at + 8)
+    gap.lower.copy(bytes, at + 16)
+    gap.upper.copy(bytes, at + 48)
   })
   const end = bytes.length - CHECKSUM_BYTES
   checksum(meter, bytes.subarray(0, end)).copy(bytes, end)
@@ -49,13 +50,13 @@ export function decodeMeterState(meter: string, stored: Uint8Array): MeterState 
   const gaps: Gap[] = []
   for (let at = FIXED_BYTES; at < end; at += GAP_BYTES) {
     gaps.push({
-      from: bytes.readUIntBE(at, 6),
-      to: bytes.readUIntBE(at + 6, 6),
-      lower: Buffer.from(bytes.subarray(at + 12, at + 44)),
-      upper: Buffer.from(bytes.subarray(at + 44, at + 76)),
+      from: bytes.readDoubleBE(at),
+      to: bytes.readDoubleBE(at + 8),
+      lower: Buffer.from(bytes.subarray(at + 16, at + 48)),
+      upper: Buffer.from(bytes.subarray(at + 48, at + 80)),
     })
   }
-  return { sequence: bytes.readUIntBE(0, 6), hash: Buffer.from(bytes.subarray(6, 38)), reset: bytes.readUIntBE(38, 6), gaps }
+  return { sequence: bytes.readDoubleBE(0), hash: Buffer.from(bytes.subarray(8, 40)), reset: bytes.readDoubleBE(40), gaps }
 }
 
 /** A lane's position as JSON, integers beyond 2^53 as text, after a checksum over lane and text. */
