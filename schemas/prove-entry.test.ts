@@ -3,9 +3,8 @@ import { sodiumSignatures } from '../infra/crypto/sodium.js'
 import { TestLane } from '../infra/testing/final-blocks.js'
 import { testRegistry } from '../infra/testing/registry.js'
 import { SignedMeter } from '../infra/testing/signed-meters.js'
-import { BugError } from './errors.js'
 import { checkProof } from './proof.js'
-import { proveEntry } from './prove-entry.js'
+import { proveEntry, ReplicaFault } from './prove-entry.js'
 
 const registry = testRegistry({ authorities: 4, meters: 1, lanes: 1 })
 const lane = new TestLane(registry, 0)
@@ -32,7 +31,7 @@ test('an entry that does not count is proved without its meter', () => {
 
 test('a replica whose records do not belong together gives no proof', () => {
   const vote = votes.slice(0, 1)
-  expect(() => proveEntry(sources, 2)).toThrow(BugError)
+  expect(() => proveEntry(sources, 2)).toThrow(ReplicaFault)
   expect(() => proveEntry({ ...sources, votes: vote }, 0)).toThrow('the votes that are held weigh 1 of 4')
   expect(() => proveEntry({ ...sources, votes: [block] }, 0)).toThrow('held as a vote is none')
   expect(() => proveEntry({ ...sources, block: Buffer.from('x') }, 0)).toThrow('held as a block is none')

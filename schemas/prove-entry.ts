@@ -1,7 +1,6 @@
 /** Makes the offline proof of one entry from what a replica holds. */
 import { hex } from './bytes.js'
 import { isQuorum, totalWeight } from './consensus/turns.js'
-import { BugError } from './errors.js'
 import type { Hash } from './hash.js'
 import { inclusionProof, leafHash, treeOf } from './merkle.js'
 import type { EntryProof, GovernanceEventProof, RegisteredProof } from './proof-format.js'
@@ -21,14 +20,19 @@ export interface ProofSources {
   readonly votes: readonly Buffer[]
 }
 
+/** What a replica holds does not belong together: somebody changed it, and an audit names the row. */
+export class ReplicaFault extends Error {
+  override readonly name = 'ReplicaFault'
+}
+
 const hexes = (hashes: readonly Hash[]): string[] => hashes.map(hex)
 
-/** Throws BugError where the sources do not belong together: a replica was changed by somebody. */
+/** Throws ReplicaFault. */
 export function proveEntry({ registry, block: record, parent, votes: voteRecords }: ProofSources, entry: number): EntryProof {
   const block = decodeAs('block', record)
   const bytes = block.entries[entry]
   const before = parent === undefined ? undefined : decodeHeader(parent.header)
-  if (bytes === undefined) throw new BugError(`height ${block.header.height} has no entry ${entry}`)
+  if (bytes === undefined) throw new ReplicaFault(`height ${block.header.height} has no entry ${entry}`)
   const decidedBy = before?.registrySize ?? 1
   const votes = enough(voteRecords, registry, decidedBy)
   return {
@@ -50,7 +54,7 @@ function decodeAs(kind: 'block', record: Buffer): Block
 function decodeAs(kind: 'vote', record: Buffer): SignedVote
 function decodeAs(kind: 'block' | 'vote', record: Buffer): Block | SignedVote {
   const decoded = decodeChainRecord(record)
-  if (decoded?.kind !== kind) throw new BugError(`a record that is held as a ${kind} is none`)
+  if (decoded?.kind !== kind) throw new ReplicaFault(`a record that is held as a ${kind} is none`)
   return decoded
 }
 
@@ -71,7 +75,7 @@ function enough(records: readonly Buffer[], registry: RegistryState, size: numbe
     weight += set.authorities.find(({ id }) => id === signed.vote.authority)?.weight ?? 0
     if (isQuorum(weight, total)) return votes
   }
-  throw new BugError(`the votes that are held weigh ${weight} of ${total}`)
+  throw new ReplicaFault(`the votes that are held weigh ${weight} of ${total}`)
 }
 
 function countsIn([first]: readonly HeldVote[], entry: number): boolean {
@@ -83,7 +87,7 @@ const leafOf = ({ index, bodyBytes, path }: BodyProof): RegisteredProof => ({ in
 
 function registered(registry: RegistryState, index: number, size: number): RegisteredProof {
   const proof = bodyProof(registry, index, size)
-  if (proof === undefined) throw new BugError(`registry event ${index} of ${size} is not held`)
+  if (proof === undefined) throw new ReplicaFault(`registry event ${index} of ${size} is not held`)
   return leafOf(proof)
 }
 
@@ -104,7 +108,7 @@ function meterProof(registry: RegistryState, { registrySize }: Header, entry: Bu
   const meter = read.ok ? read.signed.reading.meter : ''
   const enrolment = enrolmentProof(registry, meter, registrySize)
   const keys = registry.store.meter(meter)?.keys ?? []
-  if (enrolment === undefined) throw new BugError(`an entry of '${meter}' counts, and it is not enrolled`)
+  if (enrolment === undefined) throw new ReplicaFault(`an entry of '${meter}' counts, and it is not enrolled`)
   const { meterBytes, leafIndex, meterPath, body } = enrolment
   return {
     enrolment: { meter: hex(meterBytes), leafIndex, path: hexes(meterPath), event: leafOf(body) },

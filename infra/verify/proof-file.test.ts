@@ -88,7 +88,7 @@ test('says who proved what, with exact values, units and times', async () => {
     '  2023-11-14T23:43:20Z to 2023-11-14T23:58:20Z  0.000 Wh',
     '  2023-11-14T23:58:20Z to 2023-11-15T00:13:20Z  0.210 Wh, quality 8',
   ])
-  expect(lines[14]).toMatch(/ 7000 \(unit 99\)$/)
+  expect(lines[14]).toMatch(/ 7000 DLMS unit 99$/)
   expect(lines.slice(-3)).toEqual([
     '  and 4 more',
     'register   1-0:1.8.0*255 at 2023-11-14T23:13:20Z  0 Wh',

@@ -104,7 +104,7 @@ const UNITS: Readonly<Record<number, string>> = {
 
 /** Exact: the integer with its decimal point moved. */
 function amount(value: number, { unit, scaler }: { unit: number; scaler: number }): string {
-  return `${decimal(value, scaler)} ${UNITS[unit] ?? `(unit ${unit})`}`
+  return `${decimal(value, scaler)} ${UNITS[unit] ?? `DLMS unit ${unit}`}`
 }
 
 function decimal(value: number, scaler: number): string {
