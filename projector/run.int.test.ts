@@ -26,6 +26,7 @@ const config = loadConfig({
   METERCHAIN_TOPIC_PREFIX: `test-projector-${randomBytes(4).toString('hex')}.`,
   METERCHAIN_LANES: String(LANES),
   METERCHAIN_PROJECTOR_PORT: '0',
+  METERCHAIN_QUERY_PORT: '0',
 })
 const home = mkdtempSync(join(tmpdir(), 'projector-'))
 const failures: Error[] = []

@@ -16,6 +16,7 @@ import { faultOfCode } from '../schemas/faults.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
+import { startQuery } from './query/start.js'
 import { recover, withinLog } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
 
@@ -33,6 +34,8 @@ export interface ProjectorDeps {
 
 export interface RunningProjector extends Running {
   readonly port: number
+  /** Where the query API listens. */
+  readonly queryPort: number
   /** Height in the tables, by lane. */
   heights(): Map<number, bigint>
   /** Resolves when all that was final in the log at the time of the call is in the tables. */
@@ -68,14 +71,16 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
   const plain = new PlainFollower({ ...deps, database, cursors: recovered.plain, onFailure: deps.onFatal })
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
+  const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(deps.onFatal)
   const endEvents = registry.onEvent(keepRegistry)
   keepRegistry()
   await Promise.all([follower.start(), plain.start()])
-  logger.info({ port: health.port, lanes: writers.size }, 'projecting')
+  logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
   const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
   return {
     port: health.port,
+    queryPort: query.port,
     heights: () => new Map([...writers].map(([lane, writer]) => [lane, writer.height])),
     caughtUp: async (deadlineMillis) => {
       await follower.caughtUp(deadlineMillis)
@@ -84,6 +89,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
     },
     stop: async () => {
       endEvents()
+      await query.stop()
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
       await registryRows.idle()
