@@ -84,6 +84,39 @@ const meter = object({
   ),
   newest: { oneOf: [reading, { type: 'null' }], description: 'the counted reading of the highest sequence; null: none yet' },
 })
+const quantity = {
+  obis: string('OBIS code A-B:C.D.E*F'),
+  unit: integer('DLMS unit: 30 Wh, 32 varh, 27 W'),
+  scaler: integer('power of ten: value * 10^scaler unit', -LIMITS.scaler, LIMITS.scaler),
+}
+const value = integer('raw integer', -LIMITS.long)
+const content = object({
+  meter: string('the meter id that it gives'),
+  sequence: integer('the meter’s number of the message', 1),
+  previous: hash('leaf hash of the message that it links to; zeros: the first'),
+  sentAt: time('by the meter’s clock'),
+  revises: orNull(integer('the sequence that it corrects; null: none')),
+  profiles: array(
+    object({
+      ...quantity,
+      start: time('start of the first interval'),
+      step: integer('length of an interval, seconds', 1),
+      values: array(value, 'one for each interval'),
+      quality: array(object({ code: integer('ESPI quality'), count: integer('intervals', 1) }), 'in runs; none: all are valid'),
+    }),
+    'interval data',
+  ),
+  registers: array(object({ ...quantity, at: time('when it was read'), value }), 'register readings'),
+})
+const placed = object({
+  leafHash: hash('names it for ever: asks for its proof'),
+  lane: integer('lane of its block'),
+  height: integer('height of its block', 1),
+  entry: integer('its place in the block'),
+  blockHash: hash('hash of that block'),
+  fault: orNull(string('why it does not count; null: it counts')),
+  content: { oneOf: [content, { type: 'null' }], description: 'what it says; null: it cannot be read' },
+})
 const genesis = object({
   version: integer('1', 1),
   chainId: hash('the chain’s id'),
@@ -170,6 +203,16 @@ export const ROUTE_SCHEMAS = {
         'A page',
       ),
       ...problems(INVALID, [404, 'No such meter is enrolled'], UNAVAILABLE),
+    },
+  },
+  reading: {
+    operationId: 'getReading',
+    summary: 'What an entry says, and whether it counts',
+    description: 'Read from its bytes in its block. Where it does not count, nothing in it is proven.',
+    params: object({ leafHash: hash('leaf hash of the entry') }),
+    response: {
+      200: json(placed, 'The reading'),
+      ...problems(INVALID, [404, 'No final block holds it'], [500, 'This database was changed'], UNAVAILABLE),
     },
   },
   proof: {

@@ -177,6 +177,37 @@ describe('meters', () => {
   })
 })
 
+describe('readings', () => {
+  test('a reading is told from its own bytes, for ever', async () => {
+    const { readings } = await get<Page>('/v1/meters/meter-1/readings')
+    const [first] = readings
+    const answer = await fetchPath(`/v1/readings/${first?.leafHash}`)
+    expect(answer.headers.get('cache-control')).toMatch(/immutable/)
+    const start = new Date((1_700_000_000 + 3_600) * 1000)
+    expect(await answer.json()).toEqual({
+      ...{ leafHash: first?.leafHash, lane: laneOne, height: 1, entry: first?.entry, fault: null },
+      blockHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      content: {
+        ...{ meter: 'meter-1', sequence: 1, previous: '0'.repeat(64), revises: null, registers: [] },
+        sentAt: new Date(start.getTime() + 3_600_000).toISOString(),
+        profiles: [
+          {
+            ...{ obis: '1-0:1.8.0*255', unit: 30, scaler: 0, start: start.toISOString(), step: 900 },
+            ...{ values: [121, 96, 301, 211], quality: [] },
+          },
+        ],
+      },
+    })
+  })
+
+  test('what does not count is told with its fault, and what was never there is not', async () => {
+    const garbage = await fetchPath(`/v1/readings/${hex(leafHash(Buffer.from('garbage')))}`)
+    expect(garbage.headers.get('cache-control')).toBe('no-cache')
+    expect(await garbage.json()).toMatchObject({ fault: 'malformed', content: null })
+    expect((await fetchPath(`/v1/readings/${'0'.repeat(64)}`)).status).toBe(404)
+  })
+})
+
 describe('proofs', () => {
   async function verify(proof: unknown) {
     const path = join(home, 'proof.json')
@@ -239,6 +270,7 @@ describe('proofs', () => {
       expect(await answer.json()).toMatchObject({ detail: expect.stringMatching(expected) })
     }
     await tamper(`UPDATE store.readings SET entry = ${fourth.entry} WHERE ${where} AND entry = ${third.entry}`, /another entry/)
+    expect((await fetchPath(`/v1/readings/${third.leafHash}`)).status).toBe(500)
     await tamper(`UPDATE store.readings SET entry = 999 WHERE ${where} AND sequence = 3`, /has no entry 999/)
     await admin.query(`UPDATE store.readings SET entry = ${third.entry} WHERE ${where} AND entry = 999`)
     await tamper(`UPDATE ledger.blocks SET verdict_hash = hash WHERE lane = ${laneOne} AND height = 2`, /bad-verdict/)

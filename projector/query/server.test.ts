@@ -42,6 +42,7 @@ test('its OpenAPI document is valid, and names every route', async () => {
     '/v1/genesis',
     '/v1/meters/{id}',
     '/v1/meters/{id}/readings',
+    '/v1/readings/{leafHash}',
     '/v1/proofs/{leafHash}',
   ])
 })

@@ -13,6 +13,7 @@ import { OPENAPI } from './openapi.js'
 import { sendProblem } from './problem.js'
 import { proofRoutes } from './proof-routes.js'
 import { type ReadOnlyDatabase, UnavailableError } from './read-only.js'
+import { readingRoutes } from './reading-routes.js'
 
 export interface QueryServerOptions {
   readonly database: ReadOnlyDatabase
@@ -54,6 +55,7 @@ export async function buildQueryServer(options: QueryServerOptions): Promise<Fas
   await app.register(swagger, { openapi: OPENAPI })
   await app.register(chainRoutes, options)
   await app.register(meterRoutes, options)
+  await app.register(readingRoutes, options)
   await app.register(proofRoutes, options)
   healthRoutes(app, options)
   return app
