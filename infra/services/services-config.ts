@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 /** Where the local Kafka, schema registry and PostgreSQL live. All of them listen on 127.0.0.1 only. */
 export interface ServicesConfig {
@@ -29,7 +29,8 @@ export const HOST = '127.0.0.1'
 
 export type ServiceName = 'kafka' | 'registry' | 'postgres'
 
-export const dataFolder = (config: ServicesConfig, name: ServiceName): string => join(config.home, 'data', name)
+/** Absolute: the servers have working folders of their own. */
+export const dataFolder = (config: ServicesConfig, name: ServiceName): string => resolve(config.home, 'data', name)
 export const cacheFolder = (config: ServicesConfig): string => config.cacheFolder ?? join(homedir(), '.cache', 'meterchain')
 
 /** Takes one line for a person: what is being done. */

@@ -109,13 +109,18 @@ export function supervise(config: Config, logger: Logger, signal: AbortSignal): 
   return superviseStages(specsOf(config), { home: resolve(config.home), logger, signal })
 }
 
-/** Stops stages, then services; data stays. Safe to repeat, and after a supervisor was killed. */
-export async function stopSystem(config: Config, onProgress: Progress): Promise<void> {
+/** Stops the stages alone. Safe to repeat, and after a supervisor was killed. */
+export async function stopStages(config: Config, onProgress: Progress): Promise<void> {
   const home = resolve(config.home)
   const supervisor = readPidFile(supervisorPidFile(home))
   if (supervisor !== undefined) await endProcess(supervisor, SUPERVISOR_STOP_MILLIS)
   await endLeftovers(stageNames(config), home)
   if (supervisor !== undefined) onProgress('stages stopped')
+}
+
+/** Stops stages, then services; data stays. Safe to repeat. */
+export async function stopSystem(config: Config, onProgress: Progress): Promise<void> {
+  await stopStages(config, onProgress)
   if (isLocal(config)) await stopServices(config, onProgress)
 }
 
