@@ -22,26 +22,55 @@ export interface RegistryContext {
 
 /** Folds the topic from its first record on and checks every signature in it, also those that no rule needs. */
 export async function verifyRegistry(records: AsyncIterable<SourceRecord>, context: RegistryContext): Promise<Fault | undefined> {
-  const { state, skips, prefixes } = context
-  for await (const { offset, value } of records) {
-    const event = decodeRegistryEvent(value)
-    const keys = event === undefined ? undefined : keysBefore(event, state)
-    const applied = state.apply(event)
-    context.onRecord()
-    if (!applied.counted) {
-      skips.add('registry', 0, offset, applied.reason)
-      continue
-    }
-    prefixes.note('registry events', 'registry', 0, offset, value)
-    if (applied.index === 0) {
-      const fault = otherChain(context, offset)
-      if (fault !== undefined) return fault
-    }
-    for (const signer of unfounded(applied.event, state, keys ?? new Map())) {
-      skips.add('registry', 0, offset, `bad-signature: the event counts, and the signature of '${signer}' in it does not hold`)
-    }
+  const { state, chainId } = context
+  for await (const batch of inBatches(records)) {
+    const fault = state.store.transaction(() => takeAll(batch, context))
+    if (fault !== undefined) return fault
   }
-  return state.hasGenesis ? undefined : noGenesis(context.chainId)
+  return state.hasGenesis ? undefined : noGenesis(chainId)
+}
+
+function takeAll(records: readonly SourceRecord[], context: RegistryContext): Fault | undefined {
+  for (const record of records) {
+    const fault = take(record, context)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
+
+function take({ offset, value }: SourceRecord, context: RegistryContext): Fault | undefined {
+  const { state, skips, prefixes } = context
+  const event = decodeRegistryEvent(value)
+  const keys = event === undefined ? new Map<string, Buffer>() : keysBefore(event, state)
+  const applied = state.apply(event)
+  context.onRecord()
+  if (!applied.counted) {
+    skips.add('registry', 0, offset, applied.reason)
+    return undefined
+  }
+  prefixes.note('registry events', 'registry', 0, offset, value)
+  for (const signer of unfounded(applied.event, state, keys)) {
+    skips.add('registry', 0, offset, `bad-signature: the event counts, and the signature of '${signer}' in it does not hold`)
+  }
+  return applied.index === 0 ? otherChain(context, offset) : undefined
+}
+
+/** A commit waits for the disk, some milliseconds; so many events share one. */
+const BATCH_RECORDS = 500
+const BATCH_BYTES = 4 * 1024 * 1024
+
+async function* inBatches(records: AsyncIterable<SourceRecord>): AsyncIterable<SourceRecord[]> {
+  let batch: SourceRecord[] = []
+  let bytes = 0
+  for await (const record of records) {
+    batch.push(record)
+    bytes += record.value?.length ?? 0
+    if (batch.length < BATCH_RECORDS && bytes < BATCH_BYTES) continue
+    yield batch
+    batch = []
+    bytes = 0
+  }
+  yield batch
 }
 
 function otherChain({ state, chainId }: RegistryContext, offset: bigint): Fault | undefined {

@@ -34,7 +34,7 @@ const show = ({ fault, skips }: Verified) => `${fault ? describeFault(fault) : '
 /** A fault “at the right place”: in the lane of the record, or in the registry that every lane stands on. */
 function isAtPlace({ fault }: Verified, { topic, partition }: Place): boolean {
   if (fault === undefined) return false
-  return topic === 'registry' || fault.lane === partition
+  return topic === 'registry' || (fault.lane === partition && fault.height !== undefined)
 }
 
 beforeAll(async () => {
@@ -70,11 +70,11 @@ test('a bit changed in any record: the verification fails there, or names the re
       await checkFlip(place, seed)
     }
   }
-}, 60_000)
+}, 120_000)
 
 test('a bit changed in the prefix by which other tools find the schema is named too', async () => {
   for (const place of places.filter((_, index) => index % 4 === 0)) await checkFlip(place, 8 + (place.index % 32))
-}, 60_000)
+}, 120_000)
 
 test('any bit of any record', async () => {
   const anyFlip = fc.record({ place: fc.nat(places.length - 1), bit: fc.nat() })
@@ -85,12 +85,13 @@ test('any bit of any record', async () => {
     }),
     { numRuns: 60 },
   )
-}, 60_000)
+}, 120_000)
 
 test.each(['removed', 'repeated', 'swapped with the next'] as const)(
   'a record %s: the end is the expected one, or the verification fails',
   async (kind) => {
-    for (const place of places) {
+    // Half of the places, for time: those of each kind are among them.
+    for (const place of places.filter((_, index) => kind === 'removed' || index % 2 === 0)) {
       const log = copyOf()
       rewrite(log, place, (records) => {
         const [record, next] = [records[place.index], records[place.index + 1]]
@@ -104,10 +105,10 @@ test.each(['removed', 'repeated', 'swapped with the next'] as const)(
       else expect(describeFault(result.fault)).toMatch(/lane|registry/)
     }
   },
-  60_000,
+  120_000,
 )
 
-test('the chain as it is ends without a fault, and what is named in it is what the votes after the certificate and the pending readings are', () => {
+test('in the chain as it is only late votes, readings that no block covers yet and a stranger’s garbage are named', () => {
   expect(usual.length).toBeGreaterThan(0)
   for (const line of usual) expect(line).toMatch(/not-final|no-such-candidate|schema-id: carries no schema id/)
 })

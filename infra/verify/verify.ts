@@ -1,6 +1,7 @@
 /** Verifies a whole chain from the raw bytes of its topics, trusting the genesis alone. Memory does not grow with the chain: registry
  *  and meters’ states are on disk, in a temporary folder, and blocks are streamed. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hex } from '../../schemas/bytes.js'
@@ -57,12 +58,16 @@ export interface VerifyResult {
 /** Reads all topics once. Rejects where they cannot be read; what is wrong in them is the result's fault. */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const folder = await mkdtemp(join(tmpdir(), 'meterchain-verify-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  // Somebody may end the process before we are done.
+  process.once('exit', remove)
   const store = new LmdbRegistryStore(join(folder, 'registry'))
   try {
     return await new Verification(options, folder, store).run()
   } finally {
     await store.close()
-    await rm(folder, { recursive: true, force: true })
+    remove()
+    process.off('exit', remove)
   }
 }
 

@@ -68,8 +68,15 @@ function parseChainId(text: string): Hash {
 async function run(options: VerifyCommandOptions): Promise<void> {
   if (options.proof !== undefined) return runProof(options.proof, options.genesis)
   const source = await openSource(options)
-  if (options.dump !== undefined) await runDump(source, options.dump)
-  else await runVerify(source, options)
+  // An exit of our own removes the temporary folder; the signal's would not.
+  const interrupted = () => process.exit(130)
+  process.once('SIGINT', interrupted)
+  try {
+    if (options.dump !== undefined) await runDump(source, options.dump)
+    else await runVerify(source, options)
+  } finally {
+    process.off('SIGINT', interrupted)
+  }
 }
 
 async function openSource({ from, verbose = false }: VerifyCommandOptions): Promise<LogSource> {
