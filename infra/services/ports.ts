@@ -51,12 +51,14 @@ export function isPortFree(port: number): Promise<boolean> {
 }
 
 /** Says who is in the way, and which setting avoids it.
- *  @throws Error if a port is in use. */
+ *  @throws Error if the port is in use. */
+export async function assertPortFree(port: number, variable: string): Promise<void> {
+  if (await isPortFree(port)) return
+  const holder = holderOf(port) ?? 'a process that this account cannot see'
+  throw new Error(`port ${port} is in use by ${holder}: end it, or choose another port by ${variable}`)
+}
+
+/** @throws Error, as above, for the first port that is in use. */
 export async function assertPortsFree(config: ServicesConfig, settings: readonly PortSetting[]): Promise<void> {
-  for (const setting of settings) {
-    const port = config[setting]
-    if (await isPortFree(port)) continue
-    const holder = holderOf(port) ?? 'a process that this account cannot see'
-    throw new Error(`port ${port} is in use by ${holder}: end it, or choose another port by ${PORT_VARIABLES[setting]}`)
-  }
+  for (const setting of settings) await assertPortFree(config[setting], PORT_VARIABLES[setting])
 }

@@ -40,6 +40,16 @@ export function stageSpecs(config: Config, authorities: readonly string[], datab
   ]
 }
 
+/** Ports on which the stages will listen, each with the setting that moves it. */
+export function stagePorts(config: Config, authorities: readonly string[]): { port: number; variable: string }[] {
+  const own = stageSpecs(config, authorities, '').flatMap(({ env }) =>
+    Object.values(VARIABLES).flatMap((variable) =>
+      env[variable] === undefined ? [] : [{ port: Number(env[variable]), variable }],
+    ),
+  )
+  return [...own, { port: config.queryPort, variable: 'METERCHAIN_QUERY_PORT' }]
+}
+
 function spec(
   config: Config,
   stage: Stage,

@@ -7,6 +7,7 @@ import { migrate } from '../../projector/migrate.js'
 import type { Config } from '../config.js'
 import { createKafka } from '../kafka/client.js'
 import { ensureTopics } from '../kafka/topics.js'
+import { assertPortFree } from '../services/ports.js'
 import { postgresAdminUrl } from '../services/postgres.js'
 import { resetServices, type ServiceStatus, servicesStatus, startServices, stopServices } from '../services/services.js'
 import type { Progress } from '../services/services-config.js'
@@ -25,7 +26,7 @@ import {
 import { localAuthorities } from './authorities.js'
 import { DATABASE, databasePasswords, databaseUrls, isLocalDatabase } from './database-urls.js'
 import { type ChainPlan, ensureGenesis } from './genesis-file.js'
-import { programFile, stageSpecs } from './stages.js'
+import { programFile, stagePorts, stageSpecs } from './stages.js'
 
 const READY_MILLIS = 90_000
 const READY_POLL_MILLIS = 200
@@ -72,18 +73,10 @@ export async function prepareSystem(config: Config, plan: ChainPlan, onProgress:
 }
 
 /** Starts all stages under a supervisor that outlives us, and returns when all are ready. Those that run go on.
- *  Throws Error with the end of the log of a stage that does not become ready. */
+ *  Throws Error with the name of a stage that does not become ready and where its log is, or of whoever has a stage's port. */
 export async function startStages(config: Config, onProgress: Progress): Promise<void> {
   const home = resolve(config.home)
-  if (readPidFile(supervisorPidFile(home)) === undefined) {
-    launch({
-      command: process.execPath,
-      args: ['--enable-source-maps', programFile, 'supervise'],
-      env: { METERCHAIN_HOME: home },
-      logFile: logFile(home, 'supervisor'),
-      pidFile: supervisorPidFile(home),
-    }).unref()
-  }
+  if (readPidFile(supervisorPidFile(home)) === undefined) await launchSupervisor(config, home)
   const started = Date.now()
   let waiting: readonly StageStatus[] = []
   const told = new Set<string>()
@@ -102,6 +95,19 @@ export async function startStages(config: Config, onProgress: Progress): Promise
   throw new Error(
     `after ${READY_MILLIS / 1000} s these stages are not ready: ${names}. See ${logs} and ${logFile(home, 'supervisor')}`,
   )
+}
+
+/** Stages that a killed supervisor left are ended here: they are ready, and nobody would start them again. */
+async function launchSupervisor(config: Config, home: string): Promise<void> {
+  await endLeftovers(stageNames(config), home)
+  for (const { port, variable } of stagePorts(config, localAuthorities(home))) await assertPortFree(port, variable)
+  launch({
+    command: process.execPath,
+    args: ['--enable-source-maps', programFile, 'supervise'],
+    env: { METERCHAIN_HOME: home },
+    logFile: logFile(home, 'supervisor'),
+    pidFile: supervisorPidFile(home),
+  }).unref()
 }
 
 /** The supervisor's own life: until the signal. */
