@@ -90,14 +90,19 @@ export async function runProcess(stage: Stage, start: (runtime: Runtime) => Prom
   process.on('unhandledRejection', (reason) => onFatal(reason instanceof Error ? reason : new Error(String(reason))))
   const runtime = await openRuntime(stage, config, logger, onFatal)
   const running = await start(runtime)
+  let isStopping = false
   const stop = () => {
+    if (isStopping) return
+    isStopping = true
     logger.info('stopping')
-    setTimeout(() => onFatal(new Error(`shutdown took longer than ${SHUTDOWN_MILLIS} ms`)), SHUTDOWN_MILLIS).unref()
+    const tooLate = () => onFatal(new Error(`shutdown took longer than ${SHUTDOWN_MILLIS} ms`))
+    const timer = setTimeout(tooLate, SHUTDOWN_MILLIS)
     running
       .stop()
       .then(() => runtime.stop())
       .then(() => exit(0), onFatal)
+      .finally(() => clearTimeout(timer))
   }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
 }

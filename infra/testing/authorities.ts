@@ -100,12 +100,12 @@ export class Authorities {
     return join(this.home, String(authority), 'state', `validator-authority-${authority}`, 'meters')
   }
 
-  async start(stage: StageName, authority = 1): Promise<RunningStage> {
-    const name = `${stage}-${authority}`
+  /** `name` tells a second one of the same authority apart: it has a home of its own. */
+  async start(stage: StageName, authority = 1, name = `${stage}-${authority}`): Promise<RunningStage> {
     const onFatal = (error: Error) => void this.fatal.push({ stage: name, error })
     const runtime = await openRuntime(
       stage === 'chainer' ? chainerStage : validatorStage,
-      this.configOf(authority),
+      { ...this.configOf(authority), home: join(this.home, name === `${stage}-${authority}` ? String(authority) : name) },
       logger,
       onFatal,
     )
@@ -118,15 +118,16 @@ export class Authorities {
       await started.stop()
       await runtime.stop()
     }
-    this.running.set(name, { port: started.port, stop })
-    return { port: started.port, stop }
+    const running = { port: started.port, stop }
+    this.running.set(name, running)
+    return running
   }
 
   stop(stage: StageName, authority = 1): Promise<void> {
     return this.stopStage(`${stage}-${authority}`)
   }
 
-  private async stopStage(name: string): Promise<void> {
+  async stopStage(name: string): Promise<void> {
     const stage = this.running.get(name)
     this.running.delete(name)
     await stage?.stop()
