@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import { sign } from '../infra/crypto/sodium.js'
+import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import type { AuthorityKey } from '../infra/keys.js'
@@ -11,13 +12,14 @@ import { type FinalBlock, sealMessage } from '../schemas/lane-fold.js'
 import { encodeBlock, encodeHeader } from '../schemas/records.js'
 import { type Draft, decideSeal, draft, type SealDecision, type SealPolicy } from './seal.js'
 
-export interface SealerDeps {
+export interface SealerDeps extends HeldKeys {
   readonly logger: Logger
   readonly registry: RegistryFollower
   readonly writer: LogWriter
   readonly ids: SchemaIds
-  readonly key: AuthorityKey
   readonly policy: SealPolicy
+  /** Append time of the newest governance event, milliseconds; 0: it was there before we came. */
+  changedAt(): number
   onSealed(draft: Draft): void
   onFatal(error: Error): void
 }
@@ -72,7 +74,8 @@ export class LaneSealer {
     const { final } = feed.reader.state
     await deps.registry.caughtUp()
     const decision = this.mayDecide() && feed.reader.state.final === final ? this.decide() : undefined
-    if (decision?.kind === 'seal') await this.append(this.draftOf(records, decision.attempt), final)
+    const key = this.registeredKey()
+    if (decision?.kind === 'seal' && key !== undefined) await this.append(this.draftOf(records, decision.attempt), final, key)
     else this.again = true
   }
 
@@ -92,8 +95,15 @@ export class LaneSealer {
     return { kind: 'rest' }
   }
 
+  /** The key that the lane's present state knows: a seal of another would not hold. */
+  private registeredKey(): AuthorityKey | undefined {
+    const { registrySize } = this.feed.reader.state.final
+    return registeredKey(this.deps.registry.state.governanceAt(registrySize).authorities, this.deps)
+  }
+
   private whenToSeal(): SealDecision {
     const { feed, deps } = this
+    if (this.registeredKey() === undefined) return { kind: 'rest' }
     const { state } = feed.reader
     const registry = deps.registry.state
     const governance = registry.governanceAt(registry.size)
@@ -102,7 +112,7 @@ export class LaneSealer {
       chainId: registry.chainId,
       now: Date.now(),
       parentAt: feed.parentAt,
-      governanceChanged: governance.since > state.final.registrySize,
+      changedAt: governance.since > state.final.registrySize ? deps.changedAt() : undefined,
     })
   }
 
@@ -121,10 +131,10 @@ export class LaneSealer {
     })
   }
 
-  private async append(sealed: Draft, final: FinalBlock): Promise<void> {
+  private async append(sealed: Draft, final: FinalBlock, key: AuthorityKey): Promise<void> {
     const { deps, feed } = this
     const headerBytes = encodeHeader(sealed.header)
-    const seal = sign(sealMessage(deps.registry.state.chainId, headerBytes), deps.key.secretKey)
+    const seal = sign(sealMessage(deps.registry.state.chainId, headerBytes), key.secretKey)
     const value = deps.ids.frame('Block', encodeBlock(headerBytes, seal, sealed.entries))
     const { height, count, attempt } = sealed.header
     const offset = await deps.writer.append('chain', feed.lane, [{ key: null, value }])

@@ -2,14 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import { startHealthServer } from '../infra/health.js'
-import type { AuthorityKey } from '../infra/keys.js'
+import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { createMetrics } from '../infra/metrics.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { LaneSealer } from './lane-sealer.js'
 import { recoverLanes } from './recover.js'
 
-export interface ChainerDeps extends Runtime {
-  readonly key: AuthorityKey
+export interface ChainerDeps extends Runtime, HeldKeys {
   /** Lanes to seal; all of the chain where it is not given. */
   readonly lanes?: readonly number[]
 }
@@ -17,9 +16,12 @@ export interface ChainerDeps extends Runtime {
 export async function startChainer(deps: ChainerDeps): Promise<Running & { port: number }> {
   const { config, logger, registry, key } = deps
   const metrics = createMetrics('chainer')
+  const warning = foreignKeyWarning(registry.state.governanceAt(registry.state.size).authorities, deps)
+  if (warning !== undefined) logger.warn({ authority: key.id }, warning)
   const lanes = deps.lanes ?? Array.from({ length: registry.state.lanes }, (_, lane) => lane)
   const anchors = await recoverLanes(lanes, { ...deps, verify: deps.signatures.verify })
   const sealers = new Map<number, LaneSealer>()
+  let changedAt = 0
   const feeds = new LaneFeeds({
     ...deps,
     verify: deps.signatures.verify,
@@ -45,6 +47,7 @@ export async function startChainer(deps: ChainerDeps): Promise<Running & { port:
           maxBytes: config.blockBytes,
           wiggleMillis: config.wiggleMillis,
         },
+        changedAt: () => changedAt,
         onSealed: (draft) => metrics.readings.inc({ outcome: 'sealed' }, draft.header.count),
       }),
     )
@@ -52,7 +55,10 @@ export async function startChainer(deps: ChainerDeps): Promise<Running & { port:
   const pokeAll = () => {
     for (const sealer of sealers.values()) sealer.poke()
   }
-  const endEvents = registry.onEvent(pokeAll)
+  const endEvents = registry.onEvent(({ index, timestamp }) => {
+    if (registry.state.governanceAt(registry.state.size).since === index + 1) changedAt = timestamp
+    pokeAll()
+  })
   const isReady = () => {
     const behind = feeds.all().filter((feed) => !feed.isAtEnd)
     return behind.length === 0

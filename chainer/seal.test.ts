@@ -15,7 +15,7 @@ const record = (offset: number, timestamp = 1_000, count = 1, bytes = 10 * count
   return { offset: BigInt(offset), timestamp, bytes, entries: Array.from({ length: count }, (_, i) => Buffer.from([offset, i])) }
 }
 const at = (now: number, changes: Partial<Moment> = {}): Moment => {
-  return { me: 'a', chainId, now, parentAt: 900, governanceChanged: false, ...changes }
+  return { me: 'a', chainId, now, parentAt: 900, changedAt: undefined, ...changes }
 }
 const decide = (pending: PendingRecord[], moment: Moment, state: LaneState = start) =>
   decideSeal(state, set, pending, policy, moment)
@@ -40,7 +40,8 @@ describe('a lane in turn', () => {
   })
 
   test('seals an empty block at once when governance has changed', () => {
-    expect(decide([], at(900, { governanceChanged: true }))).toEqual({ kind: 'seal', count: 0, attempt: 0 })
+    expect(decide([], at(900, { changedAt: 0 }))).toEqual({ kind: 'seal', count: 0, attempt: 0 })
+    expect(decide([], at(5_000, { changedAt: 5_000 }))).toEqual({ kind: 'seal', count: 0, attempt: 0 })
   })
 
   test('rests while a candidate waits for votes', () => {
@@ -60,6 +61,10 @@ describe('those behind', () => {
 
   test('wait from the parent’s certificate, where that came after the reading', () => {
     expect(decide([record(0, 1_000, 10)], at(5_000, { me: 'b', parentAt: 5_000 }))).toEqual({ kind: 'wait', until: 5_500 })
+  })
+
+  test('wait from the change of governance on an idle lane, so that not all seal at once', () => {
+    expect(decide([], at(5_000, { me: 'b', changedAt: 5_000 }))).toEqual({ kind: 'wait', until: 5_500 })
   })
 
   test('a stranger rests', () => expect(decide([record(0)], at(90_000, { me: 'x' }))).toEqual({ kind: 'rest' }))

@@ -25,8 +25,9 @@ export interface Moment {
   readonly now: number
   /** When the newest final block became final in the log, milliseconds; 0: before we came. */
   readonly parentAt: number
-  /** Whether the registry's governance has changed since the final block's state: then an empty block is due. */
-  readonly governanceChanged: boolean
+  /** When the registry's governance changed since the final block's state, milliseconds (0: before we came): then an empty block is
+   *  due. Undefined: it did not. */
+  readonly changedAt: number | undefined
 }
 
 export type SealDecision =
@@ -50,8 +51,8 @@ export function decideSeal(
   const rank = proposers(state, set, moment.chainId).indexOf(moment.me)
   if (mine || rank < 0) return { kind: 'rest' }
   const first = pending[0]
-  if (first === undefined && !moment.governanceChanged) return { kind: 'rest' }
-  const since = Math.max(moment.parentAt, first?.timestamp ?? 0)
+  if (first === undefined && moment.changedAt === undefined) return { kind: 'rest' }
+  const since = Math.max(moment.parentAt, first?.timestamp ?? moment.changedAt ?? 0)
   const due = since + waitMillis(rank, attempt, policy.wiggleMillis)
   const { count, full } = cut(pending, policy)
   const ripe =

@@ -5,6 +5,7 @@ import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import type { Finalized, HeldBlock } from '../infra/chain/lane-reader.js'
 import type { MeterStates } from '../infra/chain/meter-states.js'
 import { sign } from '../infra/crypto/sodium.js'
+import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import type { AuthorityKey } from '../infra/keys.js'
@@ -21,12 +22,11 @@ import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { attest, type Ballot, type Said } from './attest.js'
 import { type Check, type CheckPolicy, checkCandidate, rankOf } from './check.js'
 
-export interface ValidatorDeps {
+export interface ValidatorDeps extends HeldKeys {
   readonly logger: Logger
   readonly registry: RegistryFollower
   readonly writer: LogWriter
   readonly ids: SchemaIds
-  readonly key: AuthorityKey
   readonly states: MeterStates
   readonly policy: CheckPolicy & { patienceMillis: number }
   /** Whether a reading's signature holds. */
@@ -131,17 +131,18 @@ export class LaneValidator {
     this.timer = setTimeout(() => this.poke(), LOOK_AGAIN_MILLIS)
     if (!feed.isAtEnd) return
     const set = deps.registry.state.governanceAt(state.final.registrySize)
-    if (!set.authorities.some((each) => each.id === deps.key.id && each.weight > 0)) return
+    const key = registeredKey(set.authorities, deps)
+    if (key === undefined || !set.authorities.some((each) => each.id === key.id && each.weight > 0)) return
     const isStuck = Date.now() - this.waitingSince > STUCK_WIGGLES * deps.policy.wiggleMillis
     const chosen = current(state, set)
     const candidates = isStuck ? eligible(state, set) : chosen === undefined ? [] : [chosen]
     for (const candidate of candidates) {
-      await this.consider(candidate, isStuck)
+      await this.consider(candidate, isStuck, key)
       if (feed.reader.state.final !== state.final) return
     }
   }
 
-  private async consider(candidate: Candidate, isStuck: boolean): Promise<void> {
+  private async consider(candidate: Candidate, isStuck: boolean, key: AuthorityKey): Promise<void> {
     const { deps, feed } = this
     const { final } = feed.reader.state
     const held = feed.reader.heldBlock(candidate.hash)
@@ -162,7 +163,7 @@ export class LaneValidator {
       if (feed.reader.state.final !== final) return
       opinion.judged = { judgement, verdictHash: verdictHash(final.verdictHash, judgement.notCounted) }
     }
-    await this.vote(candidate, opinion, ballot)
+    await this.vote(candidate, opinion, ballot, key)
   }
 
   private opinionOf(candidate: Candidate): Opinion {
@@ -197,17 +198,22 @@ export class LaneValidator {
     )
   }
 
-  private async vote(candidate: Candidate, opinion: Opinion, ballot: Exclude<Ballot, { kind: 'wait' }>): Promise<void> {
+  private async vote(
+    candidate: Candidate,
+    opinion: Opinion,
+    ballot: Exclude<Ballot, { kind: 'wait' }>,
+    key: AuthorityKey,
+  ): Promise<void> {
     const { deps, feed } = this
     const vote: Vote = {
       lane: feed.lane,
       height: candidate.header.height,
       block: candidate.hash,
-      authority: deps.key.id,
+      authority: key.id,
       judgement: judgementOf(ballot, opinion),
     }
     const voteBytes = encodeVote(vote)
-    const signature = sign(voteMessage(deps.registry.state.chainId, voteBytes), deps.key.secretKey)
+    const signature = sign(voteMessage(deps.registry.state.chainId, voteBytes), key.secretKey)
     opinion.sent = ballot.kind
     await deps.writer.append('chain', feed.lane, [
       { key: null, value: deps.ids.frame('SignedVote', encodeSignedVote(voteBytes, signature)) },

@@ -1,5 +1,6 @@
-import { loadAuthorityKey, runProcess } from '../infra/stage-runtime.js'
+import { loadHeldKeys } from '../infra/held-keys.js'
+import { runProcess } from '../infra/stage-runtime.js'
 import { startValidator } from './run.js'
 import { validatorStage } from './stage.js'
 
-await runProcess(validatorStage, async (runtime) => startValidator({ ...runtime, key: await loadAuthorityKey(runtime.config) }))
+await runProcess(validatorStage, async (runtime) => startValidator({ ...runtime, ...(await loadHeldKeys(runtime.config)) }))

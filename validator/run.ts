@@ -5,7 +5,7 @@ import type { BlockJudgement } from '../infra/chain/judge-block.js'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import { startHealthServer } from '../infra/health.js'
-import type { AuthorityKey } from '../infra/keys.js'
+import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { createMetrics } from '../infra/metrics.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
@@ -16,9 +16,7 @@ import { LaneValidator } from './lane-validator.js'
 import { dropIfCorrupt, openStates } from './recover.js'
 import { resendEvents } from './resend.js'
 
-export interface ValidatorStageDeps extends Runtime {
-  readonly key: AuthorityKey
-}
+export interface ValidatorStageDeps extends Runtime, HeldKeys {}
 
 /** How long what is not seen yet may still come before the block is rejected, and how old a registry state a block may name,
  *  milliseconds. */
@@ -30,6 +28,8 @@ const REPAIRS_AT_ONCE = 200
 export async function startValidator(deps: ValidatorStageDeps): Promise<Running & { port: number }> {
   const { config, logger, registry, key, signatures } = deps
   const metrics = createMetrics('validator')
+  const warning = foreignKeyWarning(registry.state.governanceAt(registry.state.size).authorities, deps)
+  if (warning !== undefined) logger.warn({ authority: key.id }, warning)
   const path = join(deps.folder, 'meters')
   const states = await openStates(path, registry.state.chainId, logger)
   const onFatal = (error: Error) => {
