@@ -75,5 +75,7 @@ export function entryOfJson(value: unknown): { ok: true; entry: Buffer } | { ok:
   if (parsed.success) return { ok: true, entry: Buffer.concat([encodeReading(parsed.data.reading), parsed.data.signature]) }
   const [issue] = parsed.error.issues
   const where = issue?.path.join('.') || 'the item'
-  return { ok: false, detail: `${where}: ${issue?.message ?? 'is not of the form of a signed reading'}` }
+  const detail = `${where}: ${issue?.message ?? 'is not of the form of a signed reading'}`
+  // it names every key that it does not know, however long
+  return { ok: false, detail: detail.slice(0, LIMITS.textBytes) }
 }

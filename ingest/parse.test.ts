@@ -92,3 +92,30 @@ describe('JSON', () => {
     })
   })
 })
+
+describe('JSON that is meant to break the door', () => {
+  const parseText = (text: string) => parse(MEDIA_TYPES.json, Buffer.from(text))
+  test('nesting is refused before it is parsed, in an item too; brackets in texts do not count', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    for (const text of [deep, `[{"reading":${deep}}]`, '{"a":'.repeat(100_000)]) {
+      expect(parseText(text)).toEqual({ ok: false, fault: 'bad-request', detail: 'the JSON is nested more than 32 deep' })
+    }
+    expect(parseText(`{"${'['.repeat(100)}\\"${'['.repeat(100)}": 1}`)).toMatchObject({ ok: true, items: [{ ok: false }] })
+  })
+  test('the words of a refusal are short, whatever was sent', () => {
+    const good = jsonOf(entries[0] ?? Buffer.alloc(0))
+    const parsed = parseText(JSON.stringify({ ...good, ['k'.repeat(100_000)]: 1 }))
+    const [item] = parsed.ok ? parsed.items : []
+    expect(item?.ok === false && item.detail.length).toBe(1024)
+  })
+  test('of a key that stands twice the last holds; numbers that no double holds are refused', () => {
+    const good = jsonOf(entries[0] ?? Buffer.alloc(0))
+    const text = JSON.stringify(good)
+    expect(parseText(text.replace('"sequence":1', '"sequence":9,"sequence":1'))).toEqual({
+      ok: true,
+      items: [{ ok: true, entry: entries[0] }],
+    })
+    for (const number of ['1e400', '-1e400', '9007199254740993', '1.5', `1${'0'.repeat(5_000)}`, '4503599627370496'])
+      expect(parseText(text.replace('"sequence":1', `"sequence":${number}`))).toMatchObject({ ok: true, items: [{ ok: false }] })
+  })
+})

@@ -44,6 +44,8 @@ function parseRecord(body: Buffer): Parsed {
 }
 
 function parseJson(body: Buffer): Parsed {
+  if (isDeeper(body, JSON_DEPTH))
+    return { ok: false, fault: 'bad-request', detail: `the JSON is nested more than ${JSON_DEPTH} deep` }
   const value = jsonOf(body)
   if (value === undefined) return { ok: false, fault: 'bad-request', detail: 'the body is not JSON' }
   if (!Array.isArray(value)) return { ok: true, items: [itemOf(value)] }
@@ -55,6 +57,23 @@ function parseJson(body: Buffer): Parsed {
       detail: `${value.length} readings are more than ${LIMITS.readingsPerRecord} in one request`,
     }
   return { ok: true, items: value.map(itemOf) }
+}
+
+/** A reading nests 7 deep. Node's parser takes a million brackets and its writer does not, so what is deeper is not even parsed. */
+const JSON_DEPTH = 32
+const [QUOTE, ESCAPE, OPEN, CLOSE] = [0x22, 0x5c, [0x5b, 0x7b], [0x5d, 0x7d]]
+
+function isDeeper(json: Buffer, limit: number): boolean {
+  let depth = 0
+  let isText = false
+  for (let at = 0; at < json.length && depth <= limit; at++) {
+    const byte = json[at] ?? 0
+    if (byte === QUOTE) isText = !isText
+    else if (isText) at += Number(byte === ESCAPE)
+    else if (OPEN.includes(byte)) depth++
+    else if (CLOSE.includes(byte)) depth--
+  }
+  return depth > limit
 }
 
 function jsonOf(body: Buffer): unknown {

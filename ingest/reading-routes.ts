@@ -5,17 +5,28 @@ import { ROUTE_SCHEMAS } from './openapi.js'
 import { MEDIA_TYPES, type MediaType, parse } from './parse.js'
 import { problemOf } from './problem.js'
 import type { ResendBook } from './resend.js'
+import type { Room } from './room.js'
 import { sendProblem } from './send-problem.js'
 
 export interface ReadingRoutesOptions {
   readonly door: Door
   readonly resend: Pick<ResendBook, 'tell'>
+  /** For the bodies of all requests that are not answered yet. */
+  readonly bodies: Room
 }
 
 const KNOWN: readonly MediaType[] = Object.values(MEDIA_TYPES)
 
 /** `POST /v1/readings`. Bodies reach the parser as bytes, whatever their type: `parse` is the only place that knows their forms. */
-export async function readingRoutes(app: FastifyInstance, { door, resend }: ReadingRoutesOptions): Promise<void> {
+export async function readingRoutes(app: FastifyInstance, { door, resend, bodies }: ReadingRoutesOptions): Promise<void> {
+  app.addHook('onRequest', (request, reply, done) => {
+    // a body in chunks does not say how long it will be: as long as may be
+    const bytes = Math.min(Number(request.headers['content-length'] ?? Infinity), request.routeOptions.bodyLimit)
+    if (!bodies.take(1, bytes))
+      return void sendProblem(reply, problemOf('busy', `bodies of ${bodies.readings} requests are being received`))
+    reply.raw.once('close', () => bodies.give(1, bytes))
+    done()
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([...KNOWN], { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.post<{ Body: Buffer | undefined }>(

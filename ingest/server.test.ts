@@ -230,6 +230,7 @@ describe('every refusal of the server itself is a problem too', () => {
   test.each([
     ['no such route', 'GET', '/nothing', undefined, '', 404, 'bad-request'],
     ['no such media type', 'POST', '/v1/readings', 'text/plain', 'x', 415, 'bad-request'],
+    ['a broken URL', 'GET', '/v1/meters/%ZZ/head', undefined, '', 400, 'bad-request'],
     ['no media type', 'POST', '/v1/readings', undefined, '', 415, 'bad-request'],
     ['a body beyond 8 MiB', 'POST', '/v1/readings', MEDIA_TYPES.reading, Buffer.alloc(8 * 1024 * 1024 + 1), 413, 'too-large'],
   ] as const)('%s', async (_name, method, url, type, payload, status, fault) => {

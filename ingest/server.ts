@@ -1,4 +1,4 @@
-/** The door as HTTP. A request costs as little as fastify allows: no logging of requests, no hooks of ours, bodies as they come. */
+/** The door as HTTP. A request costs as little as fastify allows: no logging of requests, bodies as they come. */
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
@@ -14,6 +14,7 @@ import { OPENAPI } from './openapi.js'
 import { type Problem, problemOf } from './problem.js'
 import { readingRoutes } from './reading-routes.js'
 import type { ResendBook } from './resend.js'
+import { Room } from './room.js'
 import { sendProblem } from './send-problem.js'
 
 export interface ServerOptions {
@@ -34,6 +35,10 @@ export interface ServerOptions {
 export const BODY_BYTES = 8 * 1024 * 1024
 /** A body that comes more slowly than this is given up: a connection costs memory. */
 const REQUEST_MILLIS = 60_000
+/** All bodies that are being received or answered: a bound on memory whatever the number of senders. */
+const BODIES_BYTES = 256 * 1024 * 1024
+/** When the door closes: how long a request that is still coming in may take, before its connection is cut. */
+const CLOSE_MILLIS = 2_000
 
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const app = Fastify({
@@ -42,6 +47,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     requestTimeout: REQUEST_MILLIS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 128 },
+    // a URL that cannot be decoded does not come as far as the error handler
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, problemOfError(error)),
     // Ids are text: '7' is one, 7 is none.
     ajv: { customOptions: { coerceTypes: false } },
   })
@@ -63,10 +70,13 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
         errorResponseBuilder: (_request, { statusCode, max }) =>
           Object.assign(new Error(`more than ${max} requests in a second`), { statusCode }),
       })
-    await limited.register(readingRoutes, options)
+    await limited.register(readingRoutes, { ...options, bodies: new Room(Number.MAX_SAFE_INTEGER, BODIES_BYTES) })
     await limited.register(headRoutes, options)
   })
   healthRoutes(app, options)
+  app.addHook('preClose', async () => {
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_MILLIS).unref()
+  })
   return app
 }
 
