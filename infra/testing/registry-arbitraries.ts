@@ -15,7 +15,7 @@ export interface Step {
   readonly isSignedByMeter: boolean
 }
 
-const METERS = ['m1', 'm2', 'm3', 'm4']
+export const METERS = ['m1', 'm2', 'm3', 'm4']
 const meter = fc.constantFrom(...METERS)
 const authority = fc.constantFrom('authority-1', 'authority-2', 'authority-3', 'authority-4')
 const key = fc.constantFrom(...['m1', 'm2', 'spare-1', 'spare-2'].map((name) => testKeyPair(name).publicKey), Buffer.alloc(32, 2))

@@ -3,23 +3,16 @@
 import { turnOrder } from '../../../schemas/consensus/turns.js'
 import { type Hash, sha256 } from '../../../schemas/hash.js'
 import { judgeEntries } from '../../../schemas/judge.js'
-import { current, openAttempt, proposers } from '../../../schemas/lane-candidates.js'
-import { apply, type FinalBlock, type LaneRules, type LaneState, laneGenesis, verdictHash } from '../../../schemas/lane-fold.js'
+import { type FinalBlock, type LaneRules, type LaneState, laneGenesis, verdictHash } from '../../../schemas/lane-fold.js'
 import { inclusionProof, leafHash, merkleRoot, treeOf } from '../../../schemas/merkle.js'
 import { type MeterState, NEW_METER } from '../../../schemas/meter-chain.js'
 import { laneOf } from '../../../schemas/murmur2.js'
-import {
-  decodeChainRecord,
-  type Header,
-  type Judgement,
-  joinEntries,
-  type NotCounted,
-  splitEntries,
-} from '../../../schemas/records.js'
+import { type Header, type Judgement, joinEntries, type NotCounted, splitEntries } from '../../../schemas/records.js'
 import { signedMessage, TAGS } from '../../../schemas/tags.js'
 import { sodiumSignatures } from '../../crypto/sodium.js'
 import { testKeyPair, testMeter } from '../registry.js'
 import { hourOf, SignedMeter } from '../signed-meters.js'
+import { foldValue, type LogLine } from './lane-log.js'
 import { A, genesisOf, VectorRegistry } from './registry.js'
 import { prefixed, sealedBlock, signedVote } from './sealed.js'
 
@@ -46,7 +39,7 @@ interface Made {
 class VectorChain {
   readonly registry = new VectorRegistry()
   readonly readings: { offset: bigint; value: Buffer | null; entries: Buffer[] }[] = []
-  readonly log: object[] = []
+  readonly log: LogLine[] = []
   readonly verdicts: object[] = []
   readonly #states = new Map<string, MeterState>()
   state: LaneState
@@ -110,37 +103,15 @@ class VectorChain {
 
   append(name: string, bytes: Buffer | null, made?: Made): void {
     const value = bytes === null ? null : prefixed(2, bytes)
-    const record = decodeChainRecord(value)
-    const offset = this.#offset++
-    if (record === undefined) {
-      this.log.push({ offset, name, value, outcome: 'no-record' })
-      return
-    }
-    const { state, outcome } = apply(this.state, record, this.rules)
+    const { state, line } = foldValue(this.state, this.rules, { offset: this.#offset++, name, value })
     this.state = state
-    const reason = outcome.kind === 'skipped' ? { reason: outcome.reason } : {}
-    this.log.push({ offset, name, value, outcome: outcome.kind, ...reason, state: this.#shown() })
-    if (outcome.kind === 'final' && made !== undefined) this.#settle(made)
+    this.log.push(line)
+    if (line.outcome === 'final' && made !== undefined) this.#settle(made)
   }
 
   finalize(name: string, made = this.block(), voters: readonly string[] = A.slice(0, 3)): void {
     this.append(`${name}: block`, made.record)
     for (const who of voters) this.append(`${name}: ${who}`, this.vote(made, who), made)
-  }
-
-  #shown(): object {
-    const { state } = this
-    const set = this.rules.authoritiesAt(state.final.registrySize)
-    const candidates = state.candidates.map(({ hash, isVoid, ballots }) => {
-      const votes = [...ballots].map(([authority, { vote }]) => {
-        const { judgement } = vote.vote
-        return judgement.kind === 'accept' ? { authority, accept: judgement.verdictHash } : { authority, reject: judgement.fault }
-      })
-      return { hash, isVoid, votes: votes.sort((a, b) => (a.authority < b.authority ? -1 : 1)) }
-    })
-    const toVoteOn = current(state, set)?.hash ?? null
-    const order = proposers(state, set, this.chainId)
-    return { final: state.final, candidates, openAttempt: openAttempt(state, set), current: toVoteOn, order }
   }
 
   #settle({ header, hash, notCounted, parent }: Made): void {
@@ -269,6 +240,28 @@ function addVoids(chain: VectorChain): void {
 }
 
 export function chainVectors() {
+  const chain = madeChain()
+  const { chainId, registry, readings, log, verdicts } = chain
+  return { chainId, lanes: LANES, lane: LANE, registry: registry.records, readings, log, verdicts }
+}
+
+/** The same chain with its log in another order, `pick` by `pick` (places in the log; some twice, some never). What becomes final
+ *  then are its first blocks. */
+export function shuffledChainVectors(pick: readonly number[]) {
+  const chain = madeChain()
+  const { chainId, registry, readings, verdicts, rules } = chain
+  let state = laneGenesis(chainId, LANE)
+  const log = pick.map((place, index) => {
+    const { name, value } = nth(chain.log, place % chain.log.length)
+    const folded = foldValue(state, rules, { offset: BigInt(index), name, value })
+    state = folded.state
+    return folded.line
+  })
+  const finals = verdicts.slice(0, Number(state.final.height))
+  return { chainId, lanes: LANES, lane: LANE, registry: registry.records, readings, log, verdicts: finals }
+}
+
+function madeChain(): VectorChain {
   const chain = new VectorChain()
   const one = sendFaults(chain)
   addSkips(chain)
@@ -294,6 +287,5 @@ export function chainVectors() {
     'authority-4',
     'authority-1',
   ])
-  const { chainId, registry, readings, log, verdicts } = chain
-  return { chainId, lanes: LANES, lane: LANE, registry: registry.records, readings, log, verdicts }
+  return chain
 }

@@ -74,27 +74,31 @@ export function signatureVectors() {
 }
 
 export function turnVectors() {
-  const hash = sha256(Buffer.from('governance event'))
   const sets = [[1], [1, 1, 1, 1], [5, 0, 3, 2], [1_000_000_000, 999_999_999, 1, 250_000_000, 7]]
-  return sets.flatMap((weights) =>
-    (['poa', 'pos'] as const).map((consensus) => {
-      const authorities = weights.map((weight, index) => ({ id: `authority-${index + 1}`, weight }))
-      const places = [
-        ...Array.from({ length: 12 }, (_, height) => ({ lane: height % 3, height })),
-        { lane: 1023, height: 4_503_599_627_370_495 },
-      ]
-      const turns = places.map(({ lane, height }) => {
-        return { lane, height, order: turnOrder({ consensus, authorities, hash }, { chainId, lane, height: BigInt(height) }) }
-      })
-      return { consensus, chainId, governance: hash, authorities, turns }
-    }),
-  )
+  const places = [
+    ...Array.from({ length: 12 }, (_, height) => ({ lane: height % 3, height })),
+    { lane: 1023, height: 4_503_599_627_370_495 },
+  ]
+  return sets.flatMap((weights) => turnsOf(weights, places))
 }
 
+/** The orders by either consensus. */
+export function turnsOf(weights: readonly number[], places: readonly { lane: number; height: number }[]) {
+  const hash = sha256(Buffer.from('governance event'))
+  return (['poa', 'pos'] as const).map((consensus) => {
+    const authorities = weights.map((weight, index) => ({ id: `authority-${index + 1}`, weight }))
+    const turns = places.map(({ lane, height }) => {
+      return { lane, height, order: turnOrder({ consensus, authorities, hash }, { chainId, lane, height: BigInt(height) }) }
+    })
+    return { consensus, chainId, governance: hash, authorities, turns }
+  })
+}
+
+/** A message by its sequence, one of another branch, or a reset. */
+export type ChainStep = number | { forged: number } | { reset: number; since: number }
+
 export function meterChainVectors() {
-  const links = linked(40)
-  const other = linked(40, ' of another branch')
-  const runs: [string, (number | { forged: number } | { reset: number; since: number })[]][] = [
+  const runs: [string, ChainStep[]][] = [
     ['in order, and each once', [1, 2, 3, 2, 1, 4]],
     ['a gap that is filled from its lower border', [1, 5, 4, 3, 2, 2, 3, 4, 5, 6]],
     ['a gap before the first', [3, 2, 1, 2, 4]],
@@ -105,21 +109,26 @@ export function meterChainVectors() {
     ['a reset within what counts, and an older one', [1, 2, 3, { reset: 3, since: 5 }, { reset: 9, since: 4 }, 4]],
     ['a reset at the next sequence', [1, 2, { reset: 3, since: 5 }, 3]],
   ]
-  return runs.map(([name, steps]) => {
-    let state: MeterState = NEW_METER
-    const taken = steps.map((step) => {
-      if (typeof step === 'object' && 'reset' in step) {
-        const reset = { sequence: step.reset, previous: links[step.reset - 2]?.leaf ?? ZERO_HASH, since: step.since }
-        state = applyReset(state, reset)
-        return { reset, state }
-      }
-      const [sequence, branch] = typeof step === 'number' ? [step, links] : [step.forged, other]
-      const link = branch[sequence - 1]
-      if (link === undefined) throw new Error(`no message ${sequence}`)
-      const { ok, ...rest } = advance(state, sequence, link.previous, link.leaf)
-      if ('state' in rest) state = rest.state
-      return { ...link, result: 'fault' in rest ? rest.fault : ok && 'counted', state }
-    })
-    return { name, steps: taken }
+  return runs.map(([name, steps]) => meterChainOf(name, steps))
+}
+
+/** What becomes of the steps, one after the other; sequences up to 40. */
+export function meterChainOf(name: string, steps: readonly ChainStep[]) {
+  const links = linked(40)
+  const other = linked(40, ' of another branch')
+  let state: MeterState = NEW_METER
+  const taken = steps.map((step) => {
+    if (typeof step === 'object' && 'reset' in step) {
+      const reset = { sequence: step.reset, previous: links[step.reset - 2]?.leaf ?? ZERO_HASH, since: step.since }
+      state = applyReset(state, reset)
+      return { reset, state }
+    }
+    const [sequence, branch] = typeof step === 'number' ? [step, links] : [step.forged, other]
+    const link = branch[sequence - 1]
+    if (link === undefined) throw new Error(`no message ${sequence}`)
+    const { ok, ...rest } = advance(state, sequence, link.previous, link.leaf)
+    if ('state' in rest) state = rest.state
+    return { ...link, result: 'fault' in rest ? rest.fault : ok && 'counted', state }
   })
+  return { name, steps: taken }
 }

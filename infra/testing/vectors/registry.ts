@@ -3,13 +3,20 @@ import type { Hash } from '../../../schemas/hash.js'
 import { sha256 } from '../../../schemas/hash.js'
 import { LIMITS } from '../../../schemas/limits.js'
 import { EMPTY_ROOT } from '../../../schemas/merkle.js'
-import { decodeRegistryEvent, type EnrolledMeter, type EventContent, type Genesis } from '../../../schemas/records.js'
+import {
+  decodeRegistryEvent,
+  type EnrolledMeter,
+  type EventContent,
+  encodeRegistryEvent,
+  type Genesis,
+} from '../../../schemas/records.js'
 import { MemoryRegistryStore } from '../../../schemas/registry/memory-store.js'
 import { enrolmentRoot } from '../../../schemas/registry/meter-rules.js'
 import { bodyProof, enrolmentProof } from '../../../schemas/registry/proofs.js'
 import { RegistryState } from '../../../schemas/registry/state.js'
 import { sodiumSignatures } from '../../crypto/sodium.js'
 import { testKeyPair, testMeter } from '../registry.js'
+import { eventOf, METERS, type Step } from '../registry-arbitraries.js'
 import { type EventPlan, prefixed, registryRecord } from './sealed.js'
 
 export const A = [1, 2, 3, 4].map((n) => `authority-${n}`)
@@ -150,30 +157,41 @@ export function registryVectors() {
   const registry = new VectorRegistry()
   for (const add of [addGenesis, addEnvelopes, addMeters, addGovernance]) add(registry)
   const { state } = registry
-  const sizes = Array.from({ length: state.size }, (_, index) => index + 1)
   return {
-    chainId: state.chainId,
-    records: registry.records,
-    governance: sizes.map((size) => ({ size, ...state.governanceAt(size) })),
-    meters: sizes.flatMap((size) => {
-      return ['meter-1', 'meter-2', 'meter-3'].map((meter) => {
-        const view = state.meterAt(meter, size)
-        if (view === undefined) return { size, meter, ordinal: null }
-        const at = [1, 9, 10, 19, 20].map((sequence) => {
-          return { sequence, key: view.keyFor(sequence), isRetired: view.isRetired(sequence) }
-        })
-        return {
-          size,
-          meter,
-          ordinal: view.ordinal,
-          signer: view.signer,
-          at,
-          reset: view.reset ?? null,
-          assignments: view.assignments,
-        }
-      })
-    }),
+    ...whatHolds(registry, ['meter-1', 'meter-2', 'meter-3']),
     bodyProofs: [bodyProof(state, 0, state.size), bodyProof(state, state.size - 1, state.size), bodyProof(state, 2, 3)],
     enrolmentProofs: ['meter-1', 'meter-3', 'meter-4'].map((meter) => ({ meter, ...enrolmentProof(state, meter, state.size) })),
   }
+}
+
+/** The same of a registry to which `steps` were tried. */
+export function randomRegistryVectors(steps: readonly Step[]) {
+  const registry = new VectorRegistry()
+  registry.add('the genesis', genesisOf(4), A)
+  for (const step of steps) registry.append(step.content.kind, encodeRegistryEvent(eventOf(registry.state, step)))
+  const { state } = registry
+  return { ...whatHolds(registry, METERS), bodyProofs: [bodyProof(state, 0, state.size)], enrolmentProofs: [] }
+}
+
+/** The records, and what holds as of each size. */
+function whatHolds(registry: VectorRegistry, meters: readonly string[]) {
+  const { state, records } = registry
+  const sizes = Array.from({ length: state.size }, (_, index) => index + 1)
+  return {
+    chainId: state.chainId,
+    records,
+    governance: sizes.map((size) => ({ size, ...state.governanceAt(size) })),
+    meters: sizes.flatMap((size) => meters.map((meter) => meterAt(state, meter, size))),
+  }
+}
+
+function meterAt(state: RegistryState, meter: string, size: number): object {
+  const view = state.meterAt(meter, size)
+  if (view === undefined) return { size, meter, ordinal: null }
+  const at = [1, 9, 10, 19, 20].map((sequence) => ({
+    sequence,
+    key: view.keyFor(sequence),
+    isRetired: view.isRetired(sequence),
+  }))
+  return { size, meter, ordinal: view.ordinal, signer: view.signer, at, reset: view.reset ?? null, assignments: view.assignments }
 }
