@@ -32,9 +32,15 @@ export class DoorError extends Error {
 }
 
 interface Answer {
+  readonly failure?: never
   readonly status: number
   readonly retryAfter: string | undefined
   readonly body: unknown
+}
+
+/** No answer: why, for a person. */
+interface NoAnswer {
+  readonly failure: string
 }
 
 const READING = 'application/vnd.meterchain.reading'
@@ -91,15 +97,16 @@ export class DoorClient {
     const deadline = Date.now() + this.#retryMillis
     for (let backoff = this.#backoffMillis; ; backoff = Math.min(2 * backoff, MAX_BACKOFF_MILLIS)) {
       const answer = await this.#try(path, contentType, body)
-      if (!(answer instanceof Error) && !RETRIED.includes(answer.status)) return answer
-      const wait = answer instanceof Error ? backoff : (retryAfterMillis(answer.retryAfter) ?? backoff)
+      const isAnswer = answer.failure === undefined
+      if (isAnswer && !RETRIED.includes(answer.status)) return answer
+      const wait = isAnswer ? (retryAfterMillis(answer.retryAfter) ?? backoff) : backoff
       if (Date.now() + wait > deadline) throw givenUp(path, this.#retryMillis, answer)
       await pause(wait)
     }
   }
 
   /** The answer, or the error of a connection: that is not fatal, the door may be starting. */
-  async #try(path: string, contentType: string, body: Buffer | string): Promise<Answer | Error> {
+  async #try(path: string, contentType: string, body: Buffer | string): Promise<Answer | NoAnswer> {
     try {
       const response = await this.#pool.request({
         path: `${this.#prefix}${path}`,
@@ -115,7 +122,7 @@ export class DoorClient {
         body: jsonOf(text),
       }
     } catch (error) {
-      if (error instanceof Error && isConnectionError(error)) return error
+      if (isConnectionError(error)) return { failure: error.message }
       throw error
     }
   }
@@ -129,10 +136,12 @@ export function retryAfterMillis(header: string | undefined, now: number = Date.
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 
-/** Not what we did wrong (a client that was closed, an argument), but what the network did. */
-function isConnectionError(error: Error): boolean {
+/** Not what we did wrong (a client that was closed, an argument), but what the network did: those errors have a code. Their class
+ *  says nothing, for it may be another realm's `Error`. */
+function isConnectionError(error: unknown): error is { message: string } {
   if (error instanceof errors.ClientClosedError || error instanceof errors.ClientDestroyedError) return false
-  return !(error instanceof errors.InvalidArgumentError) && 'code' in error
+  if (error instanceof errors.InvalidArgumentError) return false
+  return typeof error === 'object' && error !== null && 'code' in error && 'message' in error
 }
 
 /** The text itself where it is not JSON: a proxy's page. */
@@ -155,7 +164,7 @@ function refused(path: string, { status, body }: Answer): DoorError {
   return new DoorError(`POST ${path} answered ${status}, which is no answer of a door: ${text.slice(0, 200)}`)
 }
 
-function givenUp(path: string, retryMillis: number, last: Answer | Error): TransientError {
-  const why = last instanceof Error ? last.message : `status ${last.status}`
+function givenUp(path: string, retryMillis: number, last: Answer | NoAnswer): TransientError {
+  const why = last.failure ?? `status ${last.status}`
   return new TransientError(`the door did not take POST ${path} for ${retryMillis} ms (${why}): see its log, then run this again`)
 }
