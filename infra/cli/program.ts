@@ -26,7 +26,6 @@ export function createProgram(): Command {
       'Signed smart-meter readings in SHA-256 linked blocks on Kafka, and in SQL tables in which every number can be proved',
     )
     .version(version())
-    .showHelpAfterError()
     .addHelpText('after', '\nSettings come from the environment: see meterchain config. A first look: meterchain demo')
   const commands = [upCommand(), downCommand(), statusCommand(), demoCommand(), simulateCommand(), importCommand()]
   commands.push(verifyCommand(), auditCommand(), sqlCommand(), keysCommand(), topicsCommand(), migrateCommand(), configCommand())
@@ -39,7 +38,7 @@ export function createProgram(): Command {
 export async function run(argv: readonly string[]): Promise<number> {
   const program = createProgram()
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
-    command.exitOverride()
+    command.exitOverride().showHelpAfterError()
   try {
     await program.parseAsync([...argv])
     return Number(process.exitCode ?? 0)
