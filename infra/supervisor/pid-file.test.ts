@@ -5,7 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { claimPidFile } from './claim.js'
-import { BOOT_ID_FILE, endProcess, identityOf, isRunning, parseIdentity, readPidFile, signalProcess } from './pid-file.js'
+import {
+  BOOT_ID_FILE,
+  endProcess,
+  hasEnded,
+  identityOf,
+  isRunning,
+  parseIdentity,
+  readPidFile,
+  signalProcess,
+} from './pid-file.js'
 
 const bootId = readFileSync(BOOT_ID_FILE, 'utf8').trim()
 const newPath = () => join(mkdtempSync(join(tmpdir(), 'pid-file-')), 'some.pid')
@@ -117,4 +126,12 @@ test('a pid file whose content was lost is taken over', () => {
   writeFileSync(path, '')
   expect(claimPidFile(path)).toBeUndefined()
   expect(readPidFile(path)?.pid).toBe(process.pid)
+})
+
+test('a process has ended when its last thread has: until then its ports are held', () => {
+  const line = (state: string, threads: number) =>
+    `17 (ja (va) ${state} 1 17 17 0 -1 0 0 0 0 0 0 0 0 0 20 0 ${threads} 0 4711 0 0`
+  expect(hasEnded(line('Z', 1))).toBe(true)
+  expect(hasEnded(line('Z', 23))).toBe(false)
+  expect(hasEnded(line('S', 1))).toBe(false)
 })

@@ -14,6 +14,7 @@ export interface ProcessIdentity {
 /** Changes with each boot. */
 export const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 const STATE_FIELD = 3
+const THREADS_FIELD = 20
 const START_TIME_FIELD = 22
 
 /** What a shell runs to write its own identity to file descriptor 3 (`exec` afterwards keeps pid and start time). */
@@ -44,10 +45,15 @@ export function parseIdentity(text: string): ProcessIdentity | undefined {
   return { pid, startTime, bootId }
 }
 
+/** Whether only the exit status of a process is left, by its line of /proc/PID/stat. Its first thread may be gone before the others,
+ *  as a killed JVM's often is: while they live, its files and ports are still held. */
+export const hasEnded = (line: string): boolean =>
+  statField(line, STATE_FIELD) === 'Z' && Number(statField(line, THREADS_FIELD)) <= 1
+
 /** The identity of a running process, undefined if there is none (or only its exit status is left). */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const line = readIfThere(`/proc/${pid}/stat`)
-  if (line === undefined || statField(line, STATE_FIELD) === 'Z') return undefined
+  if (line === undefined || hasEnded(line)) return undefined
   return parseIdentity(`${line.trim()}\n${readFileSync(BOOT_ID_FILE, 'utf8').trim()}`)
 }
 
