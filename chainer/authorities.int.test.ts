@@ -95,3 +95,17 @@ test('an authority that is removed seals no more once each lane has a block of t
   expect(later.flatMap(({ votes }) => votes.map(({ vote }) => vote.authority))).not.toContain('authority-4')
   await expectAgreement()
 }, 90_000)
+
+test('a block that came before its turn is rejected while the lane moves; when nobody else seals, its content decides', async () => {
+  await round() // whoever has just started does not know when the parent became final
+  await Promise.all([1, 2, 3].map((n) => all.stop('chainer', n)))
+  const { state } = await all.read(0)
+  const entries = METERS.filter((id) => laneOf(id, LANES.length) === 0).flatMap((id) => meters.get(id)?.next() ?? [])
+  const last = (Number(state.final.height + 1n) + 2) % 3
+  const hash = await all.seal(0, last + 1, { entries, lastOffset: state.final.lastOffset + 1n })
+  const finals = await all.untilCovered(0, await all.send(0, entries))
+  expect(finals.at(-1)?.hash).toEqual(hash)
+  expect(finals.at(-1)?.notCounted).toEqual([])
+  expect((await all.read(0)).outcomes.filter((outcome) => outcome === 'void').length).toBe(2)
+  await expectAgreement()
+}, 90_000)

@@ -34,7 +34,9 @@ export function encodeMeterState(meter: string, state: MeterState): Buffer {
   return bytes
 }
 
-const checksum = (meter: string, bytes: Buffer): Buffer => sha256(Buffer.from(`${meter}\0`), bytes).subarray(0, CHECKSUM_BYTES)
+/** In one piece: SHA-256 of one part costs half of that of two. */
+const checksum = (meter: string, bytes: Buffer): Buffer =>
+  sha256(Buffer.concat([Buffer.from(`${meter}\0`), bytes])).subarray(0, CHECKSUM_BYTES)
 
 /** Throws CorruptStateError where the checksum does not hold. */
 export function decodeMeterState(meter: string, stored: Uint8Array): MeterState {
