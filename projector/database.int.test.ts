@@ -5,7 +5,8 @@ import pg from 'pg'
 import pino from 'pino'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
 import { TransientError } from '../schemas/errors.js'
-import { Database, isPassing } from './database.js'
+import { copyRows, Database, isPassing } from './database.js'
+import { CHECKPOINT_RECORDS, type CheckpointRow } from './rows/tables.js'
 
 const logger = pino({ level: 'silent' })
 let testDatabase: TestDatabase
@@ -69,6 +70,36 @@ describe('a transaction', () => {
     expect(await count()).toBe(1)
   })
 
+  test('that is cut off in the middle of a COPY is tried again, and its rows are there once', async () => {
+    let attempts = 0
+    const rows = Array.from({ length: 20_000 }, (_, i): CheckpointRow => [BigInt(i + 100), Buffer.alloc(500)])
+    await database.transaction(async (client) => {
+      attempts++
+      const cutting = function* (): Generator<CheckpointRow> {
+        for (const [i, row] of rows.entries()) {
+          if (attempts === 1 && i === 10_000) cutAll()
+          yield row
+        }
+      }
+      await copyRows(client, CHECKPOINT_RECORDS, cutting())
+    })
+    expect(attempts).toBe(2)
+    expect(await count()).toBe(20_001)
+  })
+
+  test('whose session the server ends in the middle of a COPY is tried again', async () => {
+    let attempts = 0
+    const before = await count()
+    await database.transaction(async (client) => {
+      attempts++
+      const { rows } = await client.query('SELECT pg_backend_pid() AS pid')
+      if (attempts === 1) await database.pool.query('SELECT pg_terminate_backend($1)', [rows[0].pid])
+      await copyRows(client, CHECKPOINT_RECORDS, [[99n, Buffer.alloc(500)]])
+    })
+    expect(attempts).toBe(2)
+    expect(await count()).toBe(before + 1)
+  })
+
   test('is given up when the database stays away', async () => {
     isUp = false
     cutAll()
@@ -76,7 +107,7 @@ describe('a transaction', () => {
     expect(database.trouble).toContain('PostgreSQL is away')
     isUp = true
     expect(await database.transaction(async () => 'here')).toBe('here')
-    expect(await count()).toBe(1)
+    expect(await count()).toBe(20_002)
   })
 
   test('is not tried again where it can never succeed, and leaves nothing', async () => {
@@ -88,7 +119,7 @@ describe('a transaction', () => {
     })
     await expect(wrong).rejects.toThrow('does not exist')
     expect(attempts).toBe(1)
-    expect(await count()).toBe(1)
+    expect(await count()).toBe(20_002)
   })
 })
 

@@ -88,7 +88,7 @@ export class Database {
 }
 
 /** Rows into a table, by binary COPY. */
-export async function copyRows(client: pg.ClientBase, table: Table, rows: readonly Row[]): Promise<void> {
-  if (rows.length === 0) return
+export async function copyRows(client: pg.ClientBase, table: Table, rows: Iterable<Row>): Promise<void> {
+  if (Array.isArray(rows) && rows.length === 0) return
   await pipeline(Readable.from(binaryCopy(table, rows)), client.query(copyFrom(copyStatement(table))))
 }

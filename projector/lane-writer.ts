@@ -6,6 +6,8 @@ import { projectBatch, writeBatch } from './write-block.js'
 
 /** Entries that one transaction may take, beyond its first block: 721 k rows/s by 5,000 rows, 1.5 M by 50,000. */
 const BATCH_ENTRIES = 20_000
+/** And bytes of blocks: each may be a value, and a value is a row. */
+const BATCH_BYTES = 4 * 1024 * 1024
 /** Bytes of blocks that may wait; beyond, the chain is not read on. */
 const QUEUE_BYTES = 16 * 1024 * 1024
 
@@ -91,9 +93,11 @@ export class LaneWriter {
 
   #batchLength(): number {
     let entries = 0
+    let bytes = 0
     const length = this.#queue.findIndex((block, i) => {
       entries += block.header.count
-      return i > 0 && entries > BATCH_ENTRIES
+      bytes += block.blockBytes.length
+      return i > 0 && (entries > BATCH_ENTRIES || bytes > BATCH_BYTES)
     })
     return length < 0 ? this.#queue.length : length
   }

@@ -1,11 +1,10 @@
 /** Topics without blocks: what the door refused, and checkpoints as they came. */
 import type { ClientBase } from 'pg'
 import { faultOfCode } from '../schemas/faults.js'
-import { LIMITS } from '../schemas/limits.js'
 import { decodeRejection } from '../schemas/records.js'
 import { type Cursor, moveCursor, plainCursor } from './cursors.js'
 import { copyRows } from './database.js'
-import { storable } from './rows/storable.js'
+import { storable, storableMillis } from './rows/storable.js'
 import { CHECKPOINT_RECORDS, type CheckpointRow, DOOR_REJECTIONS, type DoorRejectionRow } from './rows/tables.js'
 
 export interface PlainRecord {
@@ -18,8 +17,7 @@ export function doorRejectionRow(lane: number, { offset, value }: PlainRecord): 
   const rejection = decodeRejection(value)
   if (rejection === undefined || faultOfCode(rejection.fault) === undefined) return undefined
   const { fault, meter, leaf, detail, bytes } = rejection
-  const at = Math.min(Math.max(rejection.at, 0), LIMITS.epochSeconds * 1000)
-  return [lane, offset, at, fault, storable(meter), leaf, storable(detail), bytes]
+  return [lane, offset, storableMillis(rejection.at), fault, storable(meter), leaf, storable(detail), bytes]
 }
 
 export const checkpointRow = ({ offset, value }: PlainRecord): CheckpointRow => [offset, value ?? Buffer.alloc(0)]

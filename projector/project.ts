@@ -3,18 +3,29 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
 import { leafHash } from '../schemas/merkle.js'
 import { readEntry } from '../schemas/reading.js'
-import type { Profile, Reading } from '../schemas/records.js'
+import type { Profile } from '../schemas/records.js'
+import { storableMillis } from './rows/storable.js'
 import type { BlockRow, ChannelRow, IntervalRow, ReadingRow, RegisterRow, RejectionRow, VoteRow } from './rows/tables.js'
 
 export interface BlockRows {
   readonly block: BlockRow
   readonly votes: readonly VoteRow[]
   readonly readings: ReadingRow[]
-  readonly intervals: IntervalRow[]
+  /** Rows by `intervalRows`. */
+  readonly series: Series[]
   readonly registers: RegisterRow[]
   readonly rejections: RejectionRow[]
   /** By the channel’s 8 bytes in hexadecimal. */
   readonly channels: Map<string, ChannelRow>
+}
+
+/** Intervals of one profile of an entry: a block of 4 MiB may hold four million, too many to be rows at one time. */
+export interface Series {
+  readonly place: Place
+  readonly meter: number
+  readonly sequence: number
+  readonly channel: Buffer
+  readonly profile: Profile
 }
 
 /** The meter’s number in the registry of that size, or undefined where it is not enrolled in it. */
@@ -27,7 +38,7 @@ export function projectBlock(finalized: Finalized, numberOf: NumberOf): BlockRow
     block: blockRow(finalized),
     votes: finalized.votes.map(({ bytes, vote }) => [finalized.lane, vote.height, vote.authority, bytes]),
     readings: [],
-    intervals: [],
+    series: [],
     registers: [],
     rejections: [],
     channels: new Map(),
@@ -70,7 +81,7 @@ function blockRow({
       firstOffset,
       lastOffset,
     ] as const),
-    ...([sealedAt, timestamp, proposer, attempt, blockOffset, blockBytes] as const),
+    ...([storableMillis(sealedAt), timestamp, proposer, attempt, blockOffset, blockBytes] as const),
   ]
 }
 
@@ -90,7 +101,9 @@ function projectEntry(rows: BlockRows, { lane, header }: Finalized, numberOf: Nu
   if (meter === undefined)
     throw new BugError(`lane ${lane}, height ${height}, entry ${entry} counts, but ${reading.meter} is not enrolled`)
   rows.readings.push([lane, height, entry, meter, sequence, sentAt, revises, leafHash(bytes)])
-  projectProfiles(rows, [lane, height, entry], meter, reading)
+  for (const profile of reading.profiles) {
+    rows.series.push({ place: [lane, height, entry], meter, sequence, channel: channelOf(rows.channels, profile), profile })
+  }
   for (const register of reading.registers) {
     const channel = channelOf(rows.channels, register)
     rows.registers.push([lane, height, entry, meter, sequence, channel, register.at * 1000, register.value])
@@ -99,15 +112,15 @@ function projectEntry(rows: BlockRows, { lane, header }: Finalized, numberOf: Nu
 
 type Place = readonly [lane: number, height: bigint, entry: number]
 
-function projectProfiles(rows: BlockRows, [lane, height, entry]: Place, meter: number, { sequence, profiles }: Reading): void {
-  for (const profile of profiles) {
-    const channel = channelOf(rows.channels, profile)
-    const quality = qualities(profile)
+/** One row for each interval, made as it is asked for. */
+export function* intervalRows(all: Iterable<Series>): Generator<IntervalRow> {
+  for (const { place, meter, sequence, channel, profile } of all) {
     const { values, start, step } = profile
-    values.forEach((value, i) => {
+    const quality = qualities(profile)
+    for (let i = 0; i < values.length; i++) {
       const startMillis = (start + i * step) * 1000
-      rows.intervals.push([lane, height, entry, meter, sequence, channel, startMillis, step, value, quality[i] ?? 0])
-    })
+      yield [...place, meter, sequence, channel, startMillis, step, values[i] ?? 0, quality[i] ?? 0]
+    }
   }
 }
 

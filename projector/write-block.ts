@@ -4,7 +4,7 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
 import { chainCursor, moveCursor } from './cursors.js'
 import { copyRows } from './database.js'
-import { type BlockRows, type NumberOf, projectBlock } from './project.js'
+import { type BlockRows, intervalRows, type NumberOf, projectBlock } from './project.js'
 import { BLOCKS, type ChannelRow, INTERVALS, READINGS, REGISTERS, REJECTIONS, VOTES } from './rows/tables.js'
 
 export interface Batch {
@@ -41,11 +41,7 @@ export async function writeBatch(client: ClientBase, { blocks, rows }: Batch): P
     READINGS,
     rows.flatMap((each) => each.readings),
   )
-  await copyRows(
-    client,
-    INTERVALS,
-    rows.flatMap((each) => each.intervals),
-  )
+  await copyRows(client, INTERVALS, intervalRows(rows.flatMap((each) => each.series)))
   await copyRows(
     client,
     REGISTERS,

@@ -1,7 +1,7 @@
 import { type Finalized, LaneReader, type LaneRecord, laneRules } from '../../infra/chain/lane-reader.js'
 import type { LaneRules } from '../../schemas/lane-fold.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
-import { type BlockRows, projectBlock } from '../project.js'
+import { type BlockRows, intervalRows, projectBlock } from '../project.js'
 import {
   BLOCK_TABLES,
   BLOCKS,
@@ -14,6 +14,7 @@ import {
   VOTES,
 } from '../rows/tables.js'
 import type { Comparison } from './comparison.js'
+import { SLICE, slices } from './slices.js'
 
 /** Entries, and bytes of blocks, that are compared in one go: what bounds the memory. */
 const WINDOW_ENTRIES = 10_000
@@ -85,18 +86,13 @@ async function compareWindow(
     where,
     range,
   )
-  await comparison.compare(
-    INTERVALS,
-    all((each) => each.intervals),
-    where,
-    range,
-  )
-  await comparison.compare(
-    REGISTERS,
-    all((each) => each.registers),
-    where,
-    range,
-  )
+  const ends = { lane, first: first.header.height, last: last.header.height }
+  const series = all((each) => each.series)
+  for (const { part, range } of slices(series, ends, (each) => [each.place, each.profile.values.length]))
+    await comparison.compare(INTERVALS, [...intervalRows(part)], SLICE, range)
+  const registers = all((each) => each.registers)
+  for (const { part, range } of slices(registers, ends, (row) => [row, 1]))
+    await comparison.compare(REGISTERS, part, SLICE, range)
   await comparison.compare(
     REJECTIONS,
     all((each) => each.rejections),
