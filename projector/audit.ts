@@ -7,9 +7,10 @@ import type { RegistryState } from '../schemas/registry/state.js'
 import { auditLane, auditOutside, type ChainAudit } from './audit/chain.js'
 import type { Difference } from './audit/compare.js'
 import { Comparison } from './audit/comparison.js'
-import { auditPlain, type PlainLog } from './audit/plain.js'
+import { auditPlain, auditPlainOutside, type PlainLog } from './audit/plain.js'
+import { auditReferences } from './audit/references.js'
 import { auditRegistry } from './audit/registry.js'
-import { type Cursor, readCursors } from './cursors.js'
+import { type Cursor, plainCursor, readCursors } from './cursors.js'
 import { storable } from './rows/storable.js'
 import { CHAINS, CURSORS, type CursorRow } from './rows/tables.js'
 
@@ -58,6 +59,7 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const comparison = new Comparison(client, options.limit ?? 100)
     await compareAll(options, comparison, await readCursors(client))
+    await auditReferences(comparison, client)
     const { rowsCompared, differences, differenceCount } = comparison
     return { rowsCompared, differences, differenceCount }
   } finally {
@@ -80,12 +82,34 @@ async function compareAll(options: AuditOptions, comparison: Comparison, cursors
     expected.push(cursorRow(lane, final))
   }
   await auditOutside(chain, heights)
-  await comparison.compare(CURSORS, expected, `source NOT IN ('rejections', 'checkpoints')`)
-  for (const cursor of cursors.values()) {
-    if (cursor.source !== 'rejections' && cursor.source !== 'checkpoints') continue
-    await auditPlain(comparison, cursor, await source.plain(cursor.source, cursor.lane))
-  }
+  const plain = plainCursors(registry.lanes, cursors)
+  // how far these are is for the cursor alone to say: offsets have gaps, and the topics forget
+  await comparison.compare(CURSORS, [...expected, ...plain.map(rowOfPlain)], 'true')
+  for (const cursor of plain) await auditPlain(comparison, cursor, await source.plain(cursor.source, cursor.lane))
+  await auditPlainOutside(comparison, registry.lanes)
 }
+
+type PlainCursor = Cursor & { readonly source: 'rejections' | 'checkpoints' }
+
+/** The cursors that must be there; one that is missing has taken nothing. */
+function plainCursors(lanes: number, cursors: ReadonlyMap<string, Cursor>): PlainCursor[] {
+  const cursorOf = (source: 'rejections' | 'checkpoints', lane: number): PlainCursor => {
+    const found = cursors.get(`${source}/${lane}`)
+    return { ...plainCursor(source, lane, found?.height ?? 0n, found?.nextOffset ?? 0n), source }
+  }
+  return [...Array.from({ length: lanes }, (_, lane) => cursorOf('rejections', lane)), cursorOf('checkpoints', 0)]
+}
+
+const rowOfPlain = ({
+  source,
+  lane,
+  height,
+  blockHash,
+  verdictHash,
+  registrySize,
+  sourceEpoch,
+  lastOffset,
+}: Cursor): CursorRow => [...([source, lane, height, blockHash, verdictHash, registrySize, sourceEpoch, lastOffset] as const)]
 
 const compareChainRow = (comparison: Comparison, { chainId, genesis, lanes, store }: RegistryState) =>
   comparison.compare(CHAINS, [[chainId, storable(genesis.network), lanes, store.eventBytes(0) ?? Buffer.alloc(0)]], 'true')

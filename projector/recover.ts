@@ -16,7 +16,8 @@ export interface Recovered {
 export async function recover(database: Database, registry: RegistryState): Promise<Recovered> {
   const cursors = await database.transaction(async (client) => {
     await adoptChain(client, registry)
-    return [...(await readCursors(client)).values()]
+    // a cursor of a lane that is none was not made by us: the audit names it
+    return [...(await readCursors(client)).values()].filter((each) => each.lane >= 0 && each.lane < registry.lanes)
   })
   return {
     positions: new Map(cursors.filter((each) => each.source === 'chain').map((each) => [each.lane, positionOf(each)])),

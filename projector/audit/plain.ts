@@ -38,3 +38,7 @@ async function compareWindow(comparison: Comparison, { source, lane }: Cursor, w
   const rows = window.map((record) => doorRejectionRow(lane, record)).filter((row) => row !== undefined)
   return comparison.compare(DOOR_REJECTIONS, rows, `${where} AND lane = $3`, [...range, lane])
 }
+
+/** Rows of partitions that topic rejections does not have. */
+export const auditPlainOutside = (comparison: Comparison, lanes: number): Promise<void> =>
+  comparison.compare(DOOR_REJECTIONS, [], 'lane < 0 OR lane >= $1', [lanes])

@@ -92,6 +92,8 @@ async function readings(db: Kysely<unknown>): Promise<void> {
   )
   await indexOrigin(db, 'readings')
   await run(db, 'CREATE INDEX readings_meter ON store.readings (meter, sequence)')
+  // corrections are few: the views ask for them of every interval
+  await run(db, 'CREATE INDEX readings_corrections ON store.readings (meter, sequence) WHERE revises IS NOT NULL')
   await run(db, 'CREATE INDEX readings_leaf ON store.readings USING hash (leaf)')
 }
 
@@ -105,7 +107,7 @@ async function intervals(db: Kysely<unknown>): Promise<void> {
     wideFirst({
       ...ORIGIN,
       meter: ['int4 NOT NULL', 'number of the meter'],
-      sequence: ['int8 NOT NULL', 'sequence of the message: of one interval’s rows the highest holds'],
+      sequence: ['int8 NOT NULL', 'sequence of the message: of one interval’s rows that of the highest holds'],
       channel: ['int8 NOT NULL', 'what the value is: see store.channels'],
       start: ['timestamptz NOT NULL', 'start of the interval'],
       step: ['int4 NOT NULL', 'length of the interval, seconds'],

@@ -68,11 +68,25 @@ const meters = (db: Kysely<unknown>) =>
        LEFT JOIN store.zones z ON z.zone = p.zone`,
   )
 
-/** Of rows with one meter, OBIS code and start the highest sequence holds, whether or not it says what it corrects: so energy that
- *  was sent twice is not summed twice. `>> 16` leaves the OBIS code of a channel: a correction may change unit or scaler. */
-const NEWER = (table: string, time: string) =>
-  `EXISTS (SELECT FROM store.${table} n
-           WHERE n.meter = i.meter AND n.${time} = i.${time} AND n.channel >> 16 = i.channel >> 16 AND n.sequence > i.sequence)`
+/** Of rows with one meter, OBIS code and time the highest sequence holds, whether or not it says what it corrects: so energy that was
+ *  sent twice is not summed twice. A meter that contradicts itself in one message is not summed twice either: of such rows the
+ *  highest holds, by all that could tell them apart, so after every replay the same. `>> 16` leaves the OBIS code of a channel: a
+ *  correction may change unit or scaler. */
+const newer = (table: string, time: string, ...rest: string[]) => {
+  const order = (row: string) => ['sequence', 'channel', 'value', ...rest, 'ctid'].map((column) => `${row}.${column}`).join(', ')
+  return `EXISTS (SELECT FROM store.${table} n
+           WHERE n.meter = i.meter AND n.${time} = i.${time} AND n.channel >> 16 = i.channel >> 16
+             AND (${order('n')}) > (${order('i')}))`
+}
+const NEWER_INTERVAL = newer('intervals', 'start', 'step', 'quality')
+const NEWER_REGISTER = newer('registers', 'at')
+
+/** A correction may have another step: it supersedes every older interval that it overlaps. */
+const CORRECTED = `EXISTS (SELECT FROM store.readings r
+             JOIN store.intervals n ON n.meter = r.meter AND n.sequence = r.sequence
+           WHERE r.meter = i.meter AND r.sequence > i.sequence AND r.revises IS NOT NULL
+             AND n.channel >> 16 = i.channel >> 16 AND n.start < i.start + make_interval(secs => i.step)
+             AND n.start + make_interval(secs => n.step) > i.start)`
 const VALUE = `store.unit_name(c.unit), i.value * c.factor, CASE c.unit WHEN 30 THEN i.value * c.factor * 0.001 END`
 const POINT_COLUMNS = `p.usage_point, coalesce(z.zone, 'UTC'), p.region, p.feeder, p.plan`
 const joins = (time: string) => `
@@ -102,7 +116,7 @@ const intervals = (db: Kysely<unknown>) =>
     { ...INTERVAL, ...ORIGIN },
     `SELECT ${INTERVAL_COLUMNS}, i.lane, i.height, i.entry
        FROM store.intervals i ${joins('start')}
-      WHERE NOT ${NEWER('intervals', 'start')}`,
+      WHERE NOT ${NEWER_INTERVAL} AND NOT ${CORRECTED}`,
   )
 
 const intervalRevisions = (db: Kysely<unknown>) =>
@@ -117,7 +131,7 @@ const intervalRevisions = (db: Kysely<unknown>) =>
       is_superseded: 'whether a newer revision holds',
       ...ORIGIN,
     },
-    `SELECT ${INTERVAL_COLUMNS}, r.revises, b.final_at, ${NEWER('intervals', 'start')}, i.lane, i.height, i.entry
+    `SELECT ${INTERVAL_COLUMNS}, r.revises, b.final_at, ${NEWER_INTERVAL} OR ${CORRECTED}, i.lane, i.height, i.entry
        FROM store.intervals i ${joins('start')}
        JOIN store.readings r ON r.meter = i.meter AND r.sequence = i.sequence AND r.lane = i.lane AND r.height = i.height AND r.entry = i.entry
        JOIN ledger.blocks b ON b.lane = i.lane AND b.height = i.height`,
@@ -170,7 +184,7 @@ const registers = (db: Kysely<unknown>) =>
     },
     `SELECT m.meter, ${POINT_COLUMNS}, i.at, c.obis, ${VALUE}, i.sequence, i.lane, i.height, i.entry
        FROM store.registers i ${joins('at')}
-      WHERE NOT ${NEWER('registers', 'at')}`,
+      WHERE NOT ${NEWER_REGISTER}`,
   )
 
 const blocks = (db: Kysely<unknown>) =>

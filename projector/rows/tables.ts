@@ -125,5 +125,10 @@ export const DOOR_REJECTIONS = table<DoorRejectionRow>(
 export type CheckpointRow = [offset: bigint, record: Buffer]
 export const CHECKPOINT_RECORDS = table<CheckpointRow>('ledger.checkpoint_records', 'log_offset:int8*', 'record:record')
 
+/** What follows from the program and the server, not from the logs. */
+export type FaultRow = [code: number, name: string, meaning: string, remedy: string]
+export const FAULTS = table<FaultRow>('store.faults', 'code:int2*', 'name:text', 'meaning:text', 'remedy:text')
+export const ZONES = table<[zone: string]>('store.zones', 'zone:text*')
+
 /** Those whose rows come from blocks: each has lane and height. */
 export const BLOCK_TABLES: readonly Table[] = [BLOCKS, VOTES, READINGS, INTERVALS, REGISTERS, REJECTIONS]
