@@ -1,4 +1,4 @@
-import type { RegistryEvent } from '../records.js'
+import type { EventContent, RegistryEvent } from '../records.js'
 import { type Decision, type RuleContext, refuse } from './decision.js'
 import { decideGovernance, decideTariff } from './governance-rules.js'
 import { decideEnrolment, decideMeter } from './meter-rules.js'
@@ -36,21 +36,35 @@ export function decide(context: RuleContext): Decision {
   }
 }
 
-function signatureFault(context: RuleContext): string | undefined {
-  const { content } = context.event.body
-  switch (content.kind) {
+/** Whose signatures an event of a kind needs. */
+export function signersNeeded(kind: EventContent['kind']): 'founders' | 'one' | 'meter-or-quorum' | 'quorum' {
+  switch (kind) {
     case 'Genesis':
-      return undefined
+      return 'founders'
     case 'EnrolMeters':
     case 'AssignUsagePoint':
     case 'RetireMeter':
-      return isSignedByOne(context) ? undefined : 'not-signed: by a present authority'
+      return 'one'
     case 'RotateMeterKey':
     case 'ResetMeter':
-      return isSignedByMeter(context, content.meter) || isSignedByQuorum(context)
+      return 'meter-or-quorum'
+    default:
+      return 'quorum'
+  }
+}
+
+function signatureFault(context: RuleContext): string | undefined {
+  const { content } = context.event.body
+  switch (signersNeeded(content.kind)) {
+    case 'founders':
+      return undefined
+    case 'one':
+      return isSignedByOne(context) ? undefined : 'not-signed: by a present authority'
+    case 'meter-or-quorum':
+      return ('meter' in content && isSignedByMeter(context, content.meter)) || isSignedByQuorum(context)
         ? undefined
         : 'not-signed: by the meter’s present key or by more than 2/3 of the weight'
-    default:
+    case 'quorum':
       return isSignedByQuorum(context) ? undefined : 'not-signed: by more than 2/3 of the weight'
   }
 }
