@@ -83,7 +83,7 @@ describe('a delivery', () => {
       if (turn % 5 === 1) return 'reset'
       if (turn % 5 === 2) return { status: 503, headers: { 'retry-after': '0' }, body: {} }
       if (turn % 5 === 3) return 'take-and-reset'
-      return turn % 5 === 4 ? { status: 502, body: '<html>' } : undefined
+      return turn % 5 === 4 ? { status: turn % 2 === 0 ? 502 : 500, body: '<html>' } : undefined
     }
     const report = await run({ batchReadings: 40, connections: 2 })
     expect(report).toMatchObject({ confirmed: 240, left: 0 })
@@ -204,4 +204,19 @@ test('a second process signs where the first one stopped, whatever was sent', as
   const [last] = store.unconfirmed('m-1', 4, 10)
   expect(decodeSignedReading(last?.entry ?? Buffer.alloc(0))?.reading.sequence).toBe(4)
   expect(await run()).toMatchObject({ confirmed: 4 })
+})
+
+test('a store belongs to one chain, and signs nothing that can never count', async () => {
+  signed(['m-1'], 1)
+  expect(() => new MeterStore({ path: folder, chainId: sha256(Buffer.from('another')) })).toThrow('give another folder')
+  expect(() => store.end('m-2')).toThrow("the store has no meter 'm-2'")
+  expect(() => store.create(['not a meter'])).toThrow(RangeError)
+  expect(store.sign([], [[['mark', 1], { a: 1 }]])).toBe(0)
+  // one message of several that is outside the limits: none is signed, no mark is set
+  const wrong: Message[] = [message('m-1', 1, 0), message('m-1', 2 ** 52), message('m-1', 2 ** 40, 12_000)]
+  for (const each of wrong) {
+    expect(() => store.sign([message('m-1', 1), each], [[['mark', 2], 1]])).toThrow(/^a reading of meter 'm-1' cannot be signed/)
+  }
+  expect([store.end('m-1').sequence, store.mark(['mark', 1]), store.mark(['mark', 2])]).toEqual([1, { a: 1 }, undefined])
+  expect([...store.ids()]).toEqual(['m-1'])
 })

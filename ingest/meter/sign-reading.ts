@@ -2,7 +2,7 @@
 import { VERSION } from '../../schemas/avsc.js'
 import type { Hash } from '../../schemas/hash.js'
 import { leafHash } from '../../schemas/merkle.js'
-import { checkReading } from '../../schemas/reading.js'
+import { checkReading, readEntry } from '../../schemas/reading.js'
 import { encodeReading, type Profile, type Reading, type Register } from '../../schemas/records.js'
 import { messageBuilder, TAGS } from '../../schemas/tags.js'
 
@@ -50,9 +50,13 @@ export function signReading(
     registers,
     revises,
   }
+  const refuse = (reason: string) => new RangeError(`a reading of meter '${meter.id}' cannot be signed: ${reason}`)
   const reason = checkReading(reading)
-  if (reason !== undefined) throw new RangeError(`a reading of meter '${meter.id}' cannot be signed: ${reason}`)
+  if (reason !== undefined) throw refuse(reason)
   const bytes = encodeReading(reading)
   const entry = Buffer.concat([bytes, signer(bytes, meter.secretKey)])
+  // as others will read it: its size, and numbers beyond those that the protocol carries, show in the bytes alone
+  const read = readEntry(entry)
+  if (!read.ok) throw refuse(read.reason)
   return { entry, end: { sequence, hash: leafHash(entry) } }
 }
