@@ -10,7 +10,8 @@ import { SignedMeter } from '../infra/testing/signed-meters.js'
 import { ZERO_HASH } from '../schemas/hash.js'
 import { leafHash } from '../schemas/merkle.js'
 import { laneOf } from '../schemas/murmur2.js'
-import { Heads } from './heads.js'
+import { encodeRepair } from '../schemas/records.js'
+import { Heads, headOf } from './heads.js'
 import { ResendBook } from './resend.js'
 import { openStores, type Stores } from './stores.js'
 
@@ -20,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const logger = pino({ level: 'silent' })
 const { state, chainId, authorityKeys } = testRegistry({ meters: 3 })
 
-function open(name: string, of = state): { stores: Stores; heads: Heads; fatal: Error[] } {
+function open(name: string, of = state): { stores: Stores; heads: Heads; book: ResendBook; fatal: Error[] } {
   const fatal: Error[] = []
   const stores = openStores({
     folder: join(folder, name),
@@ -30,10 +31,10 @@ function open(name: string, of = state): { stores: Stores; heads: Heads; fatal: 
   })
   const book = new ResendBook(
     stores.asked,
-    (meter) => stores.states.get(meter),
+    (meter) => headOf(stores.states, of, meter),
     () => true,
   )
-  return { stores, heads: new Heads(stores.states, of, book), fatal }
+  return { stores, heads: new Heads(stores.states, of, book), book, fatal }
 }
 
 /** A final block of these entries, as far as heads look at it. */
@@ -88,6 +89,21 @@ test('a reset in the registry shows in the head at once', async () => {
   const previous = Buffer.alloc(32, 3)
   applyEvent(state, { kind: 'ResetMeter', meter: 'meter-2', sequence: 50, previous }, authorityKeys)
   expect(heads.answer('meter-2')).toMatchObject({ sequence: 49, hash: previous.toString('hex'), gaps: [] })
+  await stores.close()
+})
+
+test('a reset ends what was asked for before it, though the meter has sent nothing since', async () => {
+  const { stores, heads, book } = open('reset-asks')
+  const meter = new SignedMeter('meter-3', chainId)
+  const [first = Buffer.alloc(0), , third = Buffer.alloc(0)] = [meter.next(), meter.next(), meter.next()]
+  await heads.apply(finalBlock(1n, [first, third]))
+  const asks = { kind: 'resend', status: 'requested', subject: 'meter-3', range: null } as const
+  const repair = encodeRepair({ id: 'r', lane: 0, fault: 'gap', by: 'v', at: 0, tookMillis: null, detail: '', ...asks })
+  book.takeRepairs(0, [{ offset: 0n, timestamp: 0, key: null, value: repair }])
+  expect(book.tell(['meter-3'])).toEqual([{ meter: 'meter-3', from: 2, to: 2 }])
+  applyEvent(state, { kind: 'ResetMeter', meter: 'meter-3', sequence: 9, previous: Buffer.alloc(32) }, authorityKeys)
+  expect(book.tell(['meter-3'])).toEqual([])
+  expect(heads.answer('meter-3')?.resend).toEqual([])
   await stores.close()
 })
 

@@ -29,6 +29,10 @@ export interface HeadAnswer {
 /** Entries folded in one go: 10 µs each, so that requests wait some 3 ms at most. */
 const CHUNK = 256
 
+/** How a meter stands: by the final blocks, and by the newest reset of the registry, though nothing came after that yet. */
+export const headOf = (states: MeterStates, registry: RegistryView, meter: string): MeterState =>
+  applyReset(states.get(meter), registry.meterAt(meter, registry.size)?.reset)
+
 export class Heads {
   constructor(
     private readonly states: MeterStates,
@@ -58,9 +62,8 @@ export class Heads {
   /** A meter's head as of the final blocks and the registry's newest resets; undefined where it is not enrolled. */
   answer(meter: string): HeadAnswer | undefined {
     const { registry } = this
-    const facts = registry.meterAt(meter, registry.size)
-    if (facts === undefined) return undefined
-    const state: MeterState = applyReset(this.states.get(meter), facts.reset)
+    if (registry.meterAt(meter, registry.size) === undefined) return undefined
+    const state = headOf(this.states, registry, meter)
     const gaps = state.gaps.map(({ from, to }) => ({ from, to }))
     const resend = mergeRanges([...gaps, ...stillMissing(state, this.book.askedOf(meter))])
     return { meter, lane: laneOf(meter, registry.lanes), sequence: state.sequence, hash: hex(state.hash), gaps, resend }

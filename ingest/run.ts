@@ -6,7 +6,7 @@ import { acceptContext, openRejections, openWriters } from './append.js'
 import { Door } from './door.js'
 import { DoorMetrics } from './door-metrics.js'
 import { followChain, followRepairs, lanesOf } from './follow.js'
-import { Heads } from './heads.js'
+import { Heads, headOf } from './heads.js'
 import { ResendBook } from './resend.js'
 import { Room } from './room.js'
 import { buildServer } from './server.js'
@@ -23,13 +23,14 @@ export interface RunningIngest {
 const QUEUE_BYTES = 64 * 1024 * 1024
 /** A sender gives up at some time too; the reading may still come into the log, where it counts once. */
 const ANSWER_MILLIS = 10_000
+
 /** Starts the door. The registry must hold its genesis. Rejects where the port is taken. */
 export async function startIngest(runtime: Runtime): Promise<RunningIngest> {
   const { config, registry, logger, folder, onFatal } = runtime
   const metrics = new DoorMetrics(createMetrics('ingest'))
   const stores = openStores({ folder, chainId: registry.state.chainId, logger, onFatal })
   const isEnrolled = (meter: string) => registry.state.meterAt(meter, registry.state.size) !== undefined
-  const book = new ResendBook(stores.asked, (meter) => stores.states.get(meter), isEnrolled)
+  const book = new ResendBook(stores.asked, (meter) => headOf(stores.states, registry.state, meter), isEnrolled)
   const heads = new Heads(stores.states, registry.state, book)
   const onFinal = async (finalized: Finalized) => {
     const { lane, header, timestamp } = finalized

@@ -1,4 +1,4 @@
-/** A sender's side of the door. What passes by itself (no connection, 429, 503) is tried again, with Retry-After honoured and for a
+/** A sender's side of the door. What passes by itself (no connection, 429, 5xx) is tried again, with Retry-After honoured and for a
  *  bounded time: a reading that came into the log twice counts once, so sending again is always safe. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { errors, Pool } from 'undici'
@@ -46,7 +46,8 @@ interface NoAnswer {
 const READING = 'application/vnd.meterchain.reading'
 const READINGS = 'application/vnd.meterchain.readings'
 const MAX_BACKOFF_MILLIS = 2_000
-const RETRIED = [429, 502, 503, 504]
+/** 500 too: a door that failed at a request is asked again after a pause, as others are. */
+const RETRIED = [429, 500, 502, 503, 504]
 
 export class DoorClient {
   readonly #pool: Pool
