@@ -14,7 +14,8 @@ const PROBE_MILLIS = 2_000
 const passwordFile = (config: ServicesConfig): string => join(config.home, 'secrets', 'postgres')
 
 function password(config: ServicesConfig): string | undefined {
-  return existsSync(passwordFile(config)) ? readFileSync(passwordFile(config), 'utf8').trim() : undefined
+  const text = existsSync(passwordFile(config)) ? readFileSync(passwordFile(config), 'utf8').trim() : ''
+  return text === '' ? undefined : text // empty: its writer was killed
 }
 
 function newPassword(config: ServicesConfig): string {

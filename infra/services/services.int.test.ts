@@ -175,6 +175,8 @@ test(
     rmSync(secret)
     await expect(postgresService(config).start()).rejects.toThrow(`${secret} is missing, but `)
     expect(() => postgresAdminUrl(config)).toThrow('PostgreSQL was not started with this home yet')
+    writeFileSync(secret, '\n') // whoever wrote it was killed
+    await expect(postgresService(config).start()).rejects.toThrow(`${secret} is missing, but `)
     writeFileSync(secret, kept, { mode: 0o600 })
   },
   MINUTE,
