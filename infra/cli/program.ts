@@ -10,6 +10,7 @@ import { downCommand } from './commands/down.js'
 import { importCommand } from './commands/import.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
+import { registryCommand } from './commands/registry.js'
 import { simulateCommand } from './commands/simulate.js'
 import { sqlCommand } from './commands/sql.js'
 import { statusCommand } from './commands/status.js'
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     .addHelpText('after', '\nSettings come from the environment: see meterchain config. A first look: meterchain demo')
   const commands = [upCommand(), downCommand(), statusCommand(), demoCommand(), simulateCommand(), importCommand()]
   commands.push(verifyCommand(), auditCommand(), sqlCommand(), keysCommand(), topicsCommand(), migrateCommand(), configCommand())
+  commands.push(registryCommand())
   for (const command of commands) program.addCommand(command)
   program.addCommand(superviseCommand(), { hidden: true })
   return program
@@ -37,8 +39,7 @@ export function createProgram(): Command {
 /** Runs one command and gives its exit code: 0, or 1 after an error, which is told in words. */
 export async function run(argv: readonly string[]): Promise<number> {
   const program = createProgram()
-  for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
-    command.exitOverride().showHelpAfterError()
+  for (const command of withSubcommands(program)) command.exitOverride().showHelpAfterError()
   try {
     await program.parseAsync([...argv])
     return Number(process.exitCode ?? 0)
@@ -47,4 +48,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stderr.write(`meterchain: ${error instanceof Error ? error.message : String(error)}\n`)
     return 1
   }
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)]
 }

@@ -28,6 +28,7 @@ import { createKafka } from '../kafka/client.js'
 import { readLog } from '../kafka/log-reader.js'
 import { LogWriter } from '../kafka/log-writer.js'
 import { deleteTopics, ensureTopics } from '../kafka/topics.js'
+import type { AuthorityKey } from '../keys.js'
 import type { TopicName } from '../stage.js'
 import { openRuntime } from '../stage-runtime.js'
 import { type TestRegistry, type TestRegistryPlan, testAuthorityKey, testEvent, testRegistry } from './registry.js'
@@ -48,6 +49,8 @@ export class Authorities {
   readonly ledger: TestRegistry
   /** What each stage said it cannot go on for, by `chainer-1` and so on. */
   readonly fatal: { stage: string; error: Error }[] = []
+  /** Keys that take the place of the present ones, by authority: stages that are started then hold both. */
+  readonly nextKeys = new Map<number, AuthorityKey>()
   readonly config: Config
   readonly kafka: ReturnType<typeof createKafka>
   readonly writer: LogWriter
@@ -110,7 +113,8 @@ export class Authorities {
       onFatal,
     )
     const key = testAuthorityKey(`authority-${authority}`)
-    const started = await (stage === 'chainer' ? startChainer : startValidator)({ ...runtime, key }).catch(async (error) => {
+    const deps = { ...runtime, key, nextKey: this.nextKeys.get(authority) }
+    const started = await (stage === 'chainer' ? startChainer : startValidator)(deps).catch(async (error) => {
       await runtime.stop()
       throw error
     })
