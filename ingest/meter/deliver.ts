@@ -56,6 +56,7 @@ const MAX_LISTED = 100
 /** Readings of one meter in a request, where other meters wait: so meters move together, as real ones would. */
 const TURN = 32
 const IDLE_MILLIS = 1_000
+const MAX_PAUSE_MILLIS = 2_000
 
 /** Ends when all counts, or nothing moved for `stallMillis`. Errors of the door client (away for too long) are thrown. */
 export async function deliver(options: DeliverOptions): Promise<DeliveryReport> {
@@ -199,8 +200,7 @@ class Delivery {
       this.#refill()
       this.#report()
       if (this.#window.isDone || Date.now() - this.#movedAt > stallMillis) break
-      // Asking costs the door 5 µs a meter: it is to have the time for its work.
-      await this.#pause(Math.max(confirmMillis, 4 * (Date.now() - started)))
+      await this.#pause(pauseMillis(confirmMillis, Date.now() - started))
     }
   }
 
@@ -257,6 +257,12 @@ class Delivery {
   #report(): void {
     this.#options.onProgress?.({ ...this.#progress })
   }
+}
+
+/** How long not to ask for heads after an answer that took so long. Asking costs the door 5 µs a meter: it is to have the time for its
+ *  work. But a door that was away for half a minute was not working all the while. */
+export function pauseMillis(confirmMillis: number, tookMillis: number): number {
+  return Math.max(confirmMillis, Math.min(4 * tookMillis, MAX_PAUSE_MILLIS))
 }
 
 /** How many entries fit into `bytes`; at least one where the request is empty. */
