@@ -6,7 +6,7 @@ import { SmallDoor } from '../../infra/testing/small-door.js'
 import { TransientError } from '../../schemas/errors.js'
 import { sha256 } from '../../schemas/hash.js'
 import { decodeSignedReading } from '../../schemas/records.js'
-import { type DeliverOptions, deliver } from './deliver.js'
+import { type DeliverOptions, deliver, pauseMillis } from './deliver.js'
 import { DoorClient } from './door-client.js'
 import { type Message, MeterStore } from './meter-store.js'
 
@@ -219,4 +219,11 @@ test('a store belongs to one chain, and signs nothing that can never count', asy
   }
   expect([store.end('m-1').sequence, store.mark(['mark', 1]), store.mark(['mark', 2])]).toEqual([1, { a: 1 }, undefined])
   expect([...store.ids()]).toEqual(['m-1'])
+})
+
+test('heads are asked for less often where that costs the door more, and soon after a door that was away is back', () => {
+  expect(pauseMillis(250, 10)).toBe(250)
+  expect(pauseMillis(250, 300)).toBe(1_200)
+  expect(pauseMillis(250, 25_000)).toBe(2_000)
+  expect(pauseMillis(5_000, 25_000)).toBe(5_000)
 })
