@@ -98,6 +98,12 @@ beforeAll(async () => {
     next(kept, [profileOf({ step: 3600, values: [99], obis: Buffer.from([1, 0, 2, 29, 0, 255]) })], 1),
   ]
   blocks.push(lane.finalize(entries))
+  blocks.push(
+    lane.finalize(
+      [Buffer.from('\0\ud800'), Buffer.alloc(0)],
+      [1, 0].map((entry) => ({ entry: 1 - entry, code: 2 ** 31 - 1 })),
+    ),
+  )
   const many = Array.from({ length: LIMITS.valuesPerProfile }, (_, i) => i % 60)
   blocks.push(lane.finalize([1, 2, 3].map((n) => next(dense, [profileOf({ start: n * 100_000_000, values: many })]))))
   await writeAll()
@@ -117,13 +123,13 @@ test('what is written at every limit equals what the log demands', async () => {
 test('a row too many, one that is changed and one that is missing are named wherever they stand among many', async () => {
   await admin.query('CREATE TABLE public.kept AS SELECT * FROM store.intervals')
   await admin.query(
-    `UPDATE store.intervals SET value = value + 1 WHERE height = 2 AND entry = 1 AND start = to_timestamp(200000900)`,
+    `UPDATE store.intervals SET value = value + 1 WHERE height = 3 AND entry = 1 AND start = to_timestamp(200000900)`,
   )
-  await admin.query(`DELETE FROM store.intervals WHERE height = 2 AND entry = 2 AND start = to_timestamp(300000900)`)
-  await admin.query(`INSERT INTO store.intervals SELECT * FROM store.intervals WHERE height = 2 AND entry = 0 LIMIT 1`)
+  await admin.query(`DELETE FROM store.intervals WHERE height = 3 AND entry = 2 AND start = to_timestamp(300000900)`)
+  await admin.query(`INSERT INTO store.intervals SELECT * FROM store.intervals WHERE height = 3 AND entry = 0 LIMIT 1`)
   for (const entry of [-32_768, -1, 3, 32_767])
     await admin.query(
-      `CREATE TEMP TABLE odd AS SELECT * FROM store.intervals WHERE height = 2 LIMIT 1; UPDATE odd SET entry = ${entry};
+      `CREATE TEMP TABLE odd AS SELECT * FROM store.intervals WHERE height = 3 LIMIT 1; UPDATE odd SET entry = ${entry};
        INSERT INTO store.intervals SELECT * FROM odd; DROP TABLE odd`,
     )
   const { differences } = await runAudit()
@@ -163,6 +169,15 @@ test('analysts see exact numbers at every limit, and days of UTC where the zone 
   expect(read).toEqual([
     { at: '1970-01-01 00:00:00+00', value: '-4503599627370495000000000' },
     { at: '9999-12-31 23:59:59+00', value: '4503599.627370495' },
+  ])
+})
+
+test('a verdict’s code that nobody here knows stands as its number', async () => {
+  const { rows } = await admin.query(`SELECT fault, meaning, meter, entry FROM analytics.rejections ORDER BY entry`)
+  const unknown = { fault: 'code 2147483647', meaning: null, meter: null }
+  expect(rows).toEqual([
+    { ...unknown, entry: 0 },
+    { ...unknown, entry: 1 },
   ])
 })
 

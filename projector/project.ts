@@ -115,11 +115,12 @@ type Place = readonly [lane: number, height: bigint, entry: number]
 /** One row for each interval, made as it is asked for. */
 export function* intervalRows(all: Iterable<Series>): Generator<IntervalRow> {
   for (const { place, meter, sequence, channel, profile } of all) {
+    const [lane, height, entry] = place
     const { values, start, step } = profile
     const quality = qualities(profile)
     for (let i = 0; i < values.length; i++) {
       const startMillis = (start + i * step) * 1000
-      yield [...place, meter, sequence, channel, startMillis, step, values[i] ?? 0, quality[i] ?? 0]
+      yield [lane, height, entry, meter, sequence, channel, startMillis, step, values[i] ?? 0, quality[i] ?? 0]
     }
   }
 }

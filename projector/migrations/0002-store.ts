@@ -147,7 +147,7 @@ const indexOrigin = (db: Kysely<unknown>, table: string) =>
 async function rejections(db: Kysely<unknown>): Promise<void> {
   await createTable(db, 'store.rejections', 'Entries of final blocks that do not count', {
     ...ORIGIN,
-    fault: ['int2 NOT NULL', 'why: see store.faults'],
+    fault: ['int4 NOT NULL', 'why: see store.faults; a verdict of rules that this program does not know may give any number'],
     meter: ['text', 'the meter id that it gives, unproven; null: it could not be read'],
     sequence: ['int8', 'the sequence that it gives; null: it could not be read'],
     leaf: ['bytea NOT NULL', 'leaf hash of the entry'],

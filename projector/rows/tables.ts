@@ -71,7 +71,7 @@ export const REGISTERS = table<RegisterRow>(
 export type RejectionRow = [...Origin, fault: number, meter: string | null, sequence: number | null, leaf: Buffer]
 export const REJECTIONS = table<RejectionRow>(
   'store.rejections',
-  ...(['lane:int2*', 'height:int8*', 'entry:int2*', 'fault:int2', 'meter:text', 'sequence:int8', 'leaf:bytes'] as const),
+  ...(['lane:int2*', 'height:int8*', 'entry:int2*', 'fault:int4', 'meter:text', 'sequence:int8', 'leaf:bytes'] as const),
 )
 export type ChannelRow = [channel: Buffer, obis: string, unit: number, scaler: number, factor: string]
 export const CHANNELS = table<ChannelRow>(
