@@ -30,7 +30,7 @@ const BATCH_CONNECTIONS = 4
 const SINGLE_CONNECTIONS = 64
 /** Part of the messages that is sent before anything is measured: by then code is compiled, and connections are open. */
 const WARM_UP = 0.15
-const VERIFY_MILLIS = 1_500
+const VERIFY_MILLIS = 2_000
 const ENROLMENT_MILLIS = 30_000
 
 /** Needs all stages running, with the authority's key in this home. */

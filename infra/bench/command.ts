@@ -18,8 +18,8 @@ interface Options extends BenchOptions {
 export function benchCommand(env: Record<string, string | undefined>): Command {
   return new Command('bench')
     .description('Measures the whole way of signed readings, from the first byte sent to the last row visible in PostgreSQL')
-    .option('--messages <n>', 'hourly messages of four intervals that are sent in batches of 500', whole(1), 60_000)
-    .option('--single <n>', 'messages that are sent one a request', whole(1), 6_000)
+    .option('--messages <n>', 'hourly messages of four intervals that are sent in batches of 500', whole(1), 50_000)
+    .option('--single <n>', 'messages that are sent one a request', whole(1), 3_000)
     .option('--households <n>', 'meters that send them', whole(1), 2_000)
     .option('--lanes <n>', 'lanes of a new chain (default: METERCHAIN_LANES, else 4)', whole(1))
     .addHelpText('after', '\nWithout METERCHAIN_HOME all runs in a home of its own, from nothing, and is deleted afterwards.')
