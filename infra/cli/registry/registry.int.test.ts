@@ -12,6 +12,7 @@ import { decodeRegistryEvent } from '../../../schemas/records.js'
 import type { Finalized } from '../../chain/lane-reader.js'
 import { readLog } from '../../kafka/log-reader.js'
 import type { AuthorityKey } from '../../keys.js'
+import { saveGenesis } from '../../registry/genesis.js'
 import { foldRegistry } from '../../registry/registry-log.js'
 import { openRuntime } from '../../stage-runtime.js'
 import { Authorities } from '../../testing/authorities.js'
@@ -306,14 +307,14 @@ describe('a meter', () => {
       'meter-1',
       hex(next.publicKey),
       '--from-sequence',
-      '7',
+      '40',
       '--out',
       path('meter-key'),
       ...own,
     )
     const told = await registry('check', path('meter-key'))
     expect(told).toMatch(/signed by the meter\n/)
-    expect(told).toMatch(new RegExp(`${hex(next.publicKey)} from sequence 7`))
+    expect(told).toMatch(new RegExp(`${hex(next.publicKey)} from sequence 40`))
     await registry('submit', path('meter-key'))
     const place = ['--point', 'p-2', '--zone', 'Europe/London', '--plan', 'economy-7', '--valid-from', '2027-01-01T00:00:00Z']
     await registry('propose', 'assign-usage-point', 'meter-1', ...place, '--out', path('point'))
@@ -331,17 +332,17 @@ describe('a meter', () => {
       '--no-sign',
     )
     expect((await runCli('registry', 'sign', path('reset'), ...own)).stderr).toMatch(/is not the present key of the meter/)
-    await registry('propose', 'retire-meter', 'meter-1', '--from-sequence', '30', '--out', path('retire'))
+    await registry('propose', 'retire-meter', 'meter-1', '--from-sequence', '60', '--out', path('retire'))
     await registry('submit', path('retire'))
     const facts = await json('meter', 'meter-1')
     expect(facts).toMatchObject({
       number: 1,
-      keys: [{ fromSequence: 0 }, { fromSequence: 7, key: hex(next.publicKey) }],
+      keys: [{ fromSequence: 0 }, { fromSequence: 40, key: hex(next.publicKey) }],
       resets: [],
-      retired: [{ fromSequence: 30 }],
+      retired: [{ fromSequence: 60 }],
     })
     expect(facts.assignments.at(-1)).toMatchObject({ validFrom: 1798761600, usagePoint: { id: 'p-2', plan: 'economy-7' } })
-    expect(await registry('meter', 'meter-1')).toMatch(/retired.*from sequence 30/)
+    expect(await registry('meter', 'meter-1')).toMatch(/retired.*from sequence 60/)
     expect((await runCli('registry', 'meter', 'stranger')).stderr).toMatch(/meter stranger is not enrolled/)
   }, 90_000)
 })
@@ -395,3 +396,26 @@ describe('refused, in words', () => {
     expect((await runCli('registry', 'propose', 'set-rules', '2')).stderr).toMatch(/--out <file>/)
   })
 })
+
+test('after all that, every authority keeps the same, and the logs verify from the genesis on', async () => {
+  await readRegistry()
+  await round()
+  const tips = await Promise.all(LANES.map(async (lane) => (await all.read(lane)).state.final))
+  const running = [1, 2, 3, 5]
+  const kept = await Promise.all(
+    running.map(async (n) => {
+      await all.untilReady('validator', n)
+      await all.stop('validator', n)
+      return all.kept(n, METERS)
+    }),
+  )
+  for (const each of kept) {
+    expect(each.positions.map((position) => position?.final)).toEqual(tips)
+    expect(each).toEqual(kept[0])
+  }
+  await saveGenesis(path('genesis'), all.ledger.genesis)
+  const { code, stdout, stderr } = await runCli('verify', '--json', '--genesis', path('genesis'))
+  expect({ code, stderr: code === 0 ? '' : stderr + stdout }).toEqual({ code: 0, stderr: '' })
+  const { totals } = JSON.parse(stdout)
+  expect(totals.counted).toBe([...meters.values()].reduce((sum, { sequence }) => sum + sequence, 0))
+}, 90_000)
