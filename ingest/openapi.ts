@@ -67,7 +67,7 @@ const problems = (...statuses: [number, string][]) =>
 const json = (schema: object, description: string) => ({ description, content: { 'application/json': { schema } } })
 const NOT_NOW: [number, string][] = [
   [429, 'More came from this address than its limit; Retry-After says when to go on'],
-  [503, 'The queue is full, the log does not answer, or the door is closing; Retry-After says when to go on'],
+  [503, 'The door holds as much as it can, the log does not answer, or the door is closing; Retry-After says when to go on'],
 ]
 
 export const ROUTE_SCHEMAS = {

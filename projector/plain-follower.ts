@@ -51,7 +51,7 @@ export class PlainFollower {
     if (ends === undefined) throw new BugError(`topic ${source} has no partition ${lane}`)
     if (ends.high < nextOffset)
       throw new Error(
-        `topic ${source}, partition ${lane}, ends at ${ends.high}, and ${nextOffset} was reached before: it was made again`,
+        `topic ${source}, partition ${lane}, ends at ${ends.high}, and ${nextOffset} was reached before: it was made again. Restore it, or name an empty database, which is filled from the logs.`,
       )
     return { topic: source, partition: lane, offset: nextOffset > ends.low ? nextOffset : ends.low }
   }

@@ -17,6 +17,9 @@ import { SignedMeter } from '../infra/testing/signed-meters.js'
 import { encodeRejection } from '../schemas/records.js'
 import { kafkaSource } from './audit/kafka-source.js'
 import { audit } from './audit.js'
+import { plainCursor } from './cursors.js'
+import { Database } from './database.js'
+import { PlainFollower } from './plain-follower.js'
 import { type RunningProjector, startProjector } from './run.js'
 
 const LANES = 2
@@ -129,4 +132,14 @@ test('a chain that is appended a second time changes nothing', async () => {
   await running?.caughtUp()
   expect(running?.heights().get(0)).toBe(6n)
   expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+}, 60_000)
+
+test('a topic that ends before what was taken of it is told, with what to do', async () => {
+  const writer = new Database({ url: database.writerUrl, logger, connections: 1 })
+  const cursors = [plainCursor('checkpoints', 0, 1_000n, 1_000n)]
+  const onFailure = (error: Error) => void failures.push(error)
+  const plain = new PlainFollower({ kafka, config, logger, database: writer, cursors, onFailure })
+  await expect(plain.start()).rejects.toThrow(/checkpoints, partition 0, ends at \d+, and 1000 was reached.*Restore it/)
+  await plain.stop()
+  await writer.close()
 }, 60_000)

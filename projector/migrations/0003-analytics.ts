@@ -112,7 +112,7 @@ const intervals = (db: Kysely<unknown>) =>
   createView(
     db,
     'analytics.intervals',
-    'Interval data as it holds now: of each interval the newest revision',
+    'Interval data as it holds now: of each interval the newest revision; a correction stands for all that it overlaps',
     { ...INTERVAL, ...ORIGIN },
     `SELECT ${INTERVAL_COLUMNS}, i.lane, i.height, i.entry
        FROM store.intervals i ${joins('start')}
@@ -128,7 +128,7 @@ const intervalRevisions = (db: Kysely<unknown>) =>
       ...INTERVAL,
       revises: 'sequence of the message that this one corrects; null: none named',
       final_at: 'when this revision became final: a bill as of a date takes those before it',
-      is_superseded: 'whether a newer revision holds',
+      is_superseded: 'whether a newer revision, or a correction that overlaps it, holds',
       ...ORIGIN,
     },
     `SELECT ${INTERVAL_COLUMNS}, r.revises, b.final_at, ${NEWER_INTERVAL} OR ${CORRECTED}, i.lane, i.height, i.entry
