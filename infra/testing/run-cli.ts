@@ -1,0 +1,44 @@
+/** The command line in this process: what it printed, and its exit code. */
+import { run } from '../cli/program.js'
+
+export interface CliResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+type Write = typeof process.stdout.write
+
+/** Runs one command; one at a time, for it takes stdout and stderr. */
+export async function runCli(...args: string[]): Promise<CliResult> {
+  const said = { stdout: '', stderr: '' }
+  const release = [capture('stdout', said), capture('stderr', said)]
+  process.exitCode = undefined
+  try {
+    const code = await run(['node', 'meterchain', ...args])
+    return { code, ...said }
+  } finally {
+    process.exitCode = undefined // it is Jest's
+    for (const each of release) each()
+  }
+}
+
+function capture(name: 'stdout' | 'stderr', said: Record<'stdout' | 'stderr', string>): () => void {
+  const stream = process[name]
+  const write = stream.write
+  stream.write = ((chunk: string | Uint8Array) => {
+    said[name] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
+    return true
+  }) as Write
+  return () => {
+    stream.write = write
+  }
+}
+
+/** Runs a command that must succeed, and gives what it printed on stdout. */
+export async function cliMust(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCli(...args)
+  if (code !== 0)
+    throw new Error(`meterchain ${args.join(' ')} ended with ${code}:\n${stderr.slice(-3_000)}${stdout.slice(-3_000)}`)
+  return stdout
+}
