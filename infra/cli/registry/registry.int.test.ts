@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
@@ -15,6 +15,8 @@ import type { AuthorityKey } from '../../keys.js'
 import { saveGenesis } from '../../registry/genesis.js'
 import { foldRegistry } from '../../registry/registry-log.js'
 import { openRuntime } from '../../stage-runtime.js'
+import { BOOT_ID_FILE } from '../../supervisor/pid-file.js'
+import { pidFile } from '../../supervisor/stage-files.js'
 import { Authorities } from '../../testing/authorities.js'
 import { captureOutput } from '../../testing/capture-output.js'
 import { writeKeyFile } from '../../testing/key-files.js'
@@ -388,6 +390,20 @@ describe('refused, in words', () => {
     expect(await refused('sign', path('altered'), '--key-file', keyFile(2))).toMatch(/a signature of authority-1 does not hold/)
     expect(await registry('check', path('epoch')).catch(String)).toMatch(/source epoch of lane 1/)
     expect(await refused('merge', path('epoch'), path('rules'))).toMatch(/different proposals/)
+  }, 60_000)
+
+  test('commands that run at once have a store each, and there is a bound to that', async () => {
+    const home = join(folder, 'operator')
+    const other = readFileSync(`/proc/${process.ppid}/stat`, 'utf8') + readFileSync(BOOT_ID_FILE, 'utf8')
+    const claims = Array.from({ length: 8 }, (_, index) => pidFile(home, `registry-command-${index + 1}`))
+    for (const claim of claims.slice(0, 1)) writeFileSync(claim, other)
+    expect(await json('show')).toMatchObject({ meters: METERS.length })
+    expect(existsSync(join(home, 'state', 'registry-command-2'))).toBe(true)
+    for (const claim of claims) writeFileSync(claim, other)
+    expect(await refused('show')).toMatch(/8 registry commands run/)
+    for (const claim of claims) rmSync(claim)
+    await registry('show')
+    expect(claims.filter((claim) => existsSync(claim))).toEqual([])
   }, 60_000)
 
   test('each command says how it is called', async () => {
