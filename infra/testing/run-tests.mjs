@@ -8,7 +8,8 @@ const PORTS = { KAFKA_PORT: 29092, KAFKA_CONTROLLER_PORT: 29093, REGISTRY_PORT: 
 const RESULTS = 'coverage/results.json'
 
 const environment = { ...process.env, METERCHAIN_HOME: HOME }
-for (const name of Object.keys(environment)) if (name.startsWith('METERCHAIN_') && name !== 'METERCHAIN_HOME') delete environment[name]
+for (const name of Object.keys(environment))
+  if (name.startsWith('METERCHAIN_') && name !== 'METERCHAIN_HOME') delete environment[name]
 for (const [name, port] of Object.entries(PORTS)) environment[`METERCHAIN_${name}`] = String(port)
 
 /** What tests read; the settings of the product are each test's own. */
