@@ -17,7 +17,7 @@ afterEach(() => deleteTopics(kafka, config), 30_000)
 
 test('are made once, by whoever comes, and are as they must be', async () => {
   await expect(checkTopics(kafka, config)).rejects.toThrow(
-    `topics are missing on 127.0.0.1:19092: ${TOPIC_NAMES.map((name) => config.topicPrefix + name).join(', ')}. Make them: meterchain topics create`,
+    `topics are missing on ${base.brokers[0]}: ${TOPIC_NAMES.map((name) => config.topicPrefix + name).join(', ')}. Make them: meterchain topics create`,
   )
   await Promise.all([ensureTopics(kafka, config), ensureTopics(kafka, config)])
   await ensureTopics(kafka, config)
@@ -61,7 +61,7 @@ test('each difference is named, with what mends it', async () => {
     `${chain} has 2 partitions, not 3: set METERCHAIN_LANES=2, or make the topic anew`,
     `${chain} has 1 replicas, not 3: set METERCHAIN_REPLICATION=1, or add replicas`,
     `${config.topicPrefix}registry has 1 replicas`,
-    `retention.ms is 1000, not -1. Mend it: kafka-configs.sh --bootstrap-server 127.0.0.1:19092 --alter ${mend('retention.ms=-1')}`,
+    `retention.ms is 1000, not -1. Mend it: kafka-configs.sh --bootstrap-server ${base.brokers[0]} --alter ${mend('retention.ms=-1')}`,
     `compression.type is zstd, not uncompressed. Mend it: kafka-configs.sh`,
     mend('compression.type=uncompressed'),
     mend('message.timestamp.type=LogAppendTime'),
