@@ -112,6 +112,7 @@ export class LaneSealer {
       chainId: registry.chainId,
       now: Date.now(),
       parentAt: feed.parentAt,
+      voidAt: feed.voidAt,
       changedAt: governance.since > state.final.registrySize ? deps.changedAt() : undefined,
     })
   }

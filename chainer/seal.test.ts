@@ -15,7 +15,7 @@ const record = (offset: number, timestamp = 1_000, count = 1, bytes = 10 * count
   return { offset: BigInt(offset), timestamp, bytes, entries: Array.from({ length: count }, (_, i) => Buffer.from([offset, i])) }
 }
 const at = (now: number, changes: Partial<Moment> = {}): Moment => {
-  return { me: 'a', chainId, now, parentAt: 900, changedAt: undefined, ...changes }
+  return { me: 'a', chainId, now, parentAt: 900, voidAt: 0, changedAt: undefined, ...changes }
 }
 const decide = (pending: PendingRecord[], moment: Moment, state: LaneState = start) =>
   decideSeal(state, set, pending, policy, moment)
@@ -76,6 +76,15 @@ describe('after a void candidate', () => {
     expect(decide([record(0)], at(1_000, { me: 'b' }), state)).toEqual({ kind: 'seal', count: 1, attempt: 0 })
     expect(decide([record(0)], at(1_000, { me: 'c' }), state)).toEqual({ kind: 'wait', until: 1_500 })
     expect(decide([record(0)], at(90_000, { me: 'a' }), state)).toEqual({ kind: 'rest' })
+  })
+
+  test('those behind wait their turn from then on, so that not all seal at once', () => {
+    const { state } = lane.fold(voided('a'))
+    const late = (now: number, me: string) => decide([record(0)], at(now, { me, voidAt: 9_000 }), state)
+    expect(late(9_000, 'b')).toEqual({ kind: 'seal', count: 1, attempt: 0 })
+    expect(late(9_000, 'c')).toEqual({ kind: 'wait', until: 9_500 })
+    expect(late(9_999, 'd')).toEqual({ kind: 'wait', until: 10_000 })
+    expect(late(10_000, 'd')).toEqual({ kind: 'seal', count: 1, attempt: 0 })
   })
 
   test('another attempt opens when proposers of more than 2/3 failed, and waits longer', () => {

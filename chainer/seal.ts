@@ -25,6 +25,9 @@ export interface Moment {
   readonly now: number
   /** When the newest final block became final in the log, milliseconds; 0: before we came. */
   readonly parentAt: number
+  /** When a candidate at this height last went void in the log, milliseconds (0: none is): those behind wait their turn from then
+   *  on, else all would seal at once. */
+  readonly voidAt: number
   /** When the registry's governance changed since the final block's state, milliseconds (0: before we came): then an empty block is
    *  due. Undefined: it did not. */
   readonly changedAt: number | undefined
@@ -52,7 +55,7 @@ export function decideSeal(
   if (mine || rank < 0) return { kind: 'rest' }
   const first = pending[0]
   if (first === undefined && moment.changedAt === undefined) return { kind: 'rest' }
-  const since = Math.max(moment.parentAt, first?.timestamp ?? moment.changedAt ?? 0)
+  const since = Math.max(moment.parentAt, moment.voidAt, first?.timestamp ?? moment.changedAt ?? 0)
   const due = since + waitMillis(rank, attempt, policy.wiggleMillis)
   const { count, full } = cut(pending, policy)
   const ripe =

@@ -31,6 +31,8 @@ export class LaneFeed {
   pendingBytes = 0
   /** Append time of the newest certificate read here, milliseconds; 0: none yet. */
   parentAt = 0
+  /** Append time of the record that last made a candidate at this height void, milliseconds; 0: none is. */
+  voidAt = 0
   /** Next offset of `readings` to read, and the ends of both logs as last seen; -1: not seen yet. */
   readingsNext: bigint
   readingsEnd = -1n
@@ -89,6 +91,13 @@ export class LaneFeed {
     const bytes = entries.reduce((sum, entry) => sum + entry.length + 5, 0)
     this.pending.push({ offset: record.offset, timestamp: record.timestamp, entries, bytes })
     this.pendingBytes += bytes
+  }
+
+  /** All that the final block made of the lane has been taken: what comes now belongs to the next height. */
+  settled(finalized: Finalized): void {
+    this.parentAt = finalized.timestamp
+    this.voidAt = 0
+    this.trim()
   }
 
   /** Drops what the final block covers. */
@@ -172,6 +181,7 @@ export class LaneFeeds {
     feed.chainEnd = end
     for (const record of records) {
       const { outcome, finalized } = feed.reader.take(record)
+      if (outcome.kind === 'void') feed.voidAt = record.timestamp
       if (outcome.kind === 'undecodable') this.options.onSkipped?.(feed, record.offset, outcome.kind)
       if (outcome.kind === 'skipped') this.options.onSkipped?.(feed, record.offset, outcome.reason)
       if (finalized !== undefined) await this.settle(feed, finalized)
@@ -185,8 +195,7 @@ export class LaneFeeds {
     feed.isSettling = true
     await this.options.registry.reach(finalized.header.registrySize, REGISTRY_DEADLINE_MILLIS)
     await this.options.onFinal(feed, finalized)
-    feed.parentAt = finalized.timestamp
-    feed.trim()
+    feed.settled(finalized)
     feed.isSettling = false
     this.paceReadings(feed)
   }
