@@ -11,6 +11,7 @@ import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import type { AuthorityKey } from '../infra/keys.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
 import { equalBytes } from '../schemas/bytes.js'
+import type { AuthoritySet } from '../schemas/consensus/turns.js'
 import { BugError } from '../schemas/errors.js'
 import { faultCode } from '../schemas/faults.js'
 import { type Hash, hashKey } from '../schemas/hash.js'
@@ -21,6 +22,7 @@ import { encodeSignedVote, encodeVote, type Judgement, type Vote } from '../sche
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { attest, type Ballot, type Said } from './attest.js'
 import { type Check, type CheckPolicy, checkCandidate, rankOf } from './check.js'
+import { isStuck, repeatDue, toRepeat } from './stuck.js'
 
 export interface ValidatorDeps extends HeldKeys {
   readonly logger: Logger
@@ -48,7 +50,6 @@ interface Opinion {
 
 /** How often a lane with undecided candidates is looked at when nothing comes, milliseconds. */
 const LOOK_AGAIN_MILLIS = 250
-const STUCK_WIGGLES = 10
 
 export class LaneValidator {
   private readonly opinions = new Map<string, Opinion>()
@@ -58,6 +59,8 @@ export class LaneValidator {
   private stopped = false
   /** Since when candidates have waited at this height, milliseconds. */
   private waitingSince = 0
+  /** How often we have appended again, at this height, what others may lack. */
+  private repeats = 0
 
   constructor(
     private readonly feed: LaneFeed,
@@ -100,6 +103,7 @@ export class LaneValidator {
     const judgement = agreed ? mine.judgement : this.adopt(finalized)
     this.opinions.clear()
     this.waitingSince = 0
+    this.repeats = 0
     await deps.onJudged(finalized, judgement)
     deps.states.commit(feed.lane, feed.reader.position, judgement.states)
   }
@@ -133,13 +137,38 @@ export class LaneValidator {
     const set = deps.registry.state.governanceAt(state.final.registrySize)
     const key = registeredKey(set.authorities, deps)
     if (key === undefined || !set.authorities.some((each) => each.id === key.id && each.weight > 0)) return
-    const isStuck = Date.now() - this.waitingSince > STUCK_WIGGLES * deps.policy.wiggleMillis
+    const stuck = isStuck(Date.now() - this.waitingSince, deps.policy.wiggleMillis)
     const chosen = current(state, set)
-    const candidates = isStuck ? eligible(state, set) : chosen === undefined ? [] : [chosen]
+    const candidates = stuck ? eligible(state, set) : chosen === undefined ? [] : [chosen]
     for (const candidate of candidates) {
-      await this.consider(candidate, isStuck, key)
+      await this.consider(candidate, stuck, key)
       if (feed.reader.state.final !== state.final) return
     }
+    const place = set.authorities.findIndex((each) => each.id === key.id)
+    if (Date.now() - this.waitingSince > repeatDue(this.repeats, place, deps.policy.wiggleMillis)) await this.repeat(set)
+  }
+
+  /** Appends the first candidate and its votes again for whoever lacks them; what we said and no log holds is said again after that.
+   *  Whoever has them skips them. */
+  private async repeat(set: AuthoritySet): Promise<void> {
+    const { deps, feed } = this
+    const { state } = feed.reader
+    this.repeats++
+    for (const each of state.candidates) {
+      const opinion = this.opinions.get(hashKey(each.hash))
+      if (opinion !== undefined) opinion.sent = 'nothing'
+    }
+    const candidate = toRepeat(state, set)
+    const held = candidate === undefined ? undefined : feed.reader.heldBlock(candidate.hash)
+    if (candidate === undefined || held === undefined) return
+    const votes = [...candidate.ballots.values()].map(({ vote }) => encodeSignedVote(vote.voteBytes, vote.signature))
+    const where = { lane: feed.lane, height: String(candidate.header.height), votes: votes.length }
+    deps.logger.warn(where, 'nothing becomes final: the first candidate and its votes are appended again')
+    // apart from the votes: together they may be more than the broker takes at once
+    await deps.writer.append('chain', feed.lane, [{ key: null, value: deps.ids.frame('Block', held.bytes) }])
+    if (votes.length === 0) return
+    const messages = votes.map((value) => ({ key: null, value: deps.ids.frame('SignedVote', value) }))
+    await deps.writer.append('chain', feed.lane, messages)
   }
 
   private async consider(candidate: Candidate, isStuck: boolean, key: AuthorityKey): Promise<void> {
