@@ -7,14 +7,16 @@ import { TestLane } from '../infra/testing/final-blocks.js'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
 import { applyEvent, type TestRegistry, testRegistry } from '../infra/testing/registry.js'
 import { SignedMeter } from '../infra/testing/signed-meters.js'
-import { encodeRejection } from '../schemas/records.js'
+import { encodeRejection, encodeRepair, type Repair } from '../schemas/records.js'
+import type { Part } from './audit/part.js'
 import { type AuditProgress, type AuditResult, audit } from './audit.js'
-import { readCursors } from './cursors.js'
+import { type PlainSource, readCursors } from './cursors.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
 import { writePlain } from './plain-records.js'
 import { recover } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
+import { type Healed, heal } from './repairs/heal.js'
 import { projectBatch, writeBatch } from './write-block.js'
 
 const logger = pino({ level: 'silent' })
@@ -42,6 +44,30 @@ const plainLog = [
   { offset: 4n, value: Buffer.from('garbage') },
 ]
 
+const repair: Repair = {
+  ...{
+    id: 'resend/meter-1/7',
+    kind: 'resend',
+    lane: 1,
+    subject: 'meter-1',
+    fault: 'gap',
+    status: 'requested',
+    by: 'authority-1',
+  },
+  ...{ at: 1_700_000_000_000, tookMillis: null, range: { from: 5, to: 7 }, detail: 'sequences 5 to 7 are missing' },
+}
+const repairLog = [
+  { offset: 0n, value: encodeRepair(repair) },
+  { offset: 1n, value: Buffer.from('garbage') },
+  { offset: 2n, value: encodeRepair({ ...repair, status: 'completed', by: 'authority-2', at: 1_700_000_002_500, range: null }) },
+  { offset: 3n, value: encodeRepair({ ...repair, by: 'slow', at: 1_700_000_000_000 }) },
+  {
+    offset: 4n,
+    value: encodeRepair({ ...repair, id: 'x', kind: 'rebuild', lane: -1, subject: 'a\0', status: 'failed', tookMillis: 40 }),
+  },
+]
+const logOf = (source: PlainSource) => (source === 'repairs' ? repairLog : plainLog)
+
 const numberOf = (meter: string, size: number) => registry.state.meterAt(meter, size)?.ordinal
 const failWith = (error: Error) => {
   throw error
@@ -54,18 +80,19 @@ async function* listOf<T>(items: readonly T[]) {
   yield* items
 }
 
-function runAudit(log = lane.log, limit?: number): Promise<AuditResult> {
+function runAudit(log = lane.log, limit?: number, onDifferent?: (part: Part) => Promise<void>): Promise<AuditResult> {
   return audit({
     registry: registry.state,
     verify: sodiumSignatures.verify,
     databaseUrl: testDatabase.writerUrl,
     onProgress: (each) => void progress.push(each),
     ...(limit !== undefined && { limit }),
+    ...(onDifferent !== undefined && { onDifferent }),
     source: {
       chain: (number) => (number === lane.lane ? recordsOf(log) : listOf([])),
       plain: async (source, partition) => ({
         low: 0n,
-        records: listOf(source === 'rejections' && partition > 0 ? [] : plainLog),
+        records: listOf(source !== 'checkpoints' && partition > 0 ? [] : logOf(source)),
       }),
     },
   })
@@ -144,9 +171,9 @@ beforeAll(async () => {
   }
   blocks.push(lane.finalize([first.next(), first.next({ profiles: [profile], revises: 1 }), second.next()]))
   await writeAll(blocks)
-  for (const source of ['rejections', 'checkpoints']) {
+  for (const source of ['rejections', 'checkpoints', 'repairs'] as const) {
     const cursor = (await readCursors(admin)).get(`${source}/0`)
-    if (cursor !== undefined) await database.transaction((client) => writePlain(client, cursor, plainLog))
+    if (cursor !== undefined) await database.transaction((client) => writePlain(client, cursor, logOf(source)))
   }
 })
 afterAll(async () => {
@@ -192,6 +219,29 @@ describe('what is written', () => {
       { source: 'chain', fault: 'malformed', meter: null, height: 1, entry: 2, detail: null },
       { source: 'chain', fault: 'unknown-meter', meter: 'stranger', height: 1, entry: 3, detail: null },
       { source: 'door', fault: 'bad-signature', meter: 'meter-1', height: null, entry: null, detail: 'no\ufffd' },
+    ])
+  })
+
+  test('says what broke and what was done: the newest by the time that is told', async () => {
+    const { rows } = await admin.query(
+      'SELECT id, kind, lane, subject, status, by, took::text, events::int FROM analytics.repairs ORDER BY id',
+    )
+    expect(rows).toEqual([
+      {
+        ...{ id: 'resend/meter-1/7', kind: 'resend', lane: 1, subject: 'meter-1', status: 'completed', by: 'authority-2' },
+        ...{ took: '00:00:02.5', events: 3 },
+      },
+      {
+        ...{ id: 'x', kind: 'rebuild', lane: null, subject: 'a\ufffd', status: 'failed', by: 'authority-1' },
+        ...{ took: '00:00:00.04', events: 1 },
+      },
+    ])
+    const { rows: events } = await admin.query(
+      `SELECT first_sequence::int, log_offset::int FROM analytics.repair_events WHERE status = 'requested' ORDER BY log_offset`,
+    )
+    expect(events).toEqual([
+      { first_sequence: 5, log_offset: 0 },
+      { first_sequence: 5, log_offset: 3 },
     ])
   })
 
@@ -278,6 +328,7 @@ const changes: Change[] = [
   { table: 'ledger.registry_events', where: 'event_index = 1', set: "record = '\\x00'", move: 'event_index = 50' },
   { table: 'ledger.chains', where: 'true', set: 'lanes = 3', move: "chain_id = '\\x00'" },
   { table: 'store.door_rejections', where: 'true', set: 'fault = 1', move: 'log_offset = 90' },
+  { table: 'store.repair_events', where: 'log_offset = 2', set: "status = 'failed'", move: 'log_offset = 90' },
   { table: 'ledger.checkpoint_records', where: 'log_offset = 4', set: "record = '\\x00'", move: 'log_offset = 3' },
 ]
 
@@ -333,5 +384,91 @@ describe('the audit names a row that was', () => {
     expect(result.differences).toContainEqual(
       expect.objectContaining({ table: 'ledger.blocks', kind: 'too many', lane: 1, height: '3' }),
     )
+  })
+})
+
+describe('the audit heals a row that was', () => {
+  const told: Repair[] = []
+  const healing = {
+    by: 'audit',
+    registryReached: async () => undefined,
+    tell: async (event: Repair) => void told.push(event),
+  }
+  /** What was healed, after a statement of a superuser. */
+  async function healAfter(statement: string, log = lane.log): Promise<Healed[]> {
+    await admin.query(statement)
+    told.length = 0
+    const healed: (Healed | undefined)[] = []
+    await runAudit(log, 100, async (part) => void healed.push(await heal(part, { database, ...healing })))
+    return healed.filter((each) => each !== undefined)
+  }
+
+  test.each(changes)('changed, deleted or added in $table', async ({ table, where, set, move }) => {
+    const before = await digest()
+    const one = `ctid = (SELECT ctid FROM ${table} WHERE ${where} LIMIT 1)`
+    const [column, value] = move.split(' = ')
+    const damages = [
+      `UPDATE ${table} SET ${set} WHERE ${one}`,
+      `DELETE FROM ${table} WHERE ${one}`,
+      `CREATE TEMP TABLE added AS SELECT * FROM ${table} WHERE ${one}; UPDATE added SET ${column} = ${value}; INSERT INTO ${table} SELECT * FROM added; DROP TABLE added`,
+    ]
+    for (const damage of damages) {
+      const [healed, ...rest] = await healAfter(damage)
+      expect(rest).toEqual([])
+      expect(healed).toMatchObject({ status: 'completed', differences: 1, detail: expect.stringContaining(`${table}: 1 `) })
+      expect(told.map(({ kind, status }) => [kind, status])).toEqual([
+        ['reproject', 'requested'],
+        ['reproject', 'completed'],
+      ])
+      expect(new Set(told.map(({ id }) => id)).size).toBe(1)
+      expect(told[1]?.tookMillis).toBe((told[1]?.at ?? 0) - (told[0]?.at ?? 0))
+      expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+      expect(await digest()).toBe(before)
+    }
+  })
+
+  test('changed in several tables at once, in blocks and outside; nothing else is rewritten', async () => {
+    const { rows: kept } = await admin.query('SELECT ctid FROM store.readings WHERE height = 1')
+    const healed = await healAfter(
+      `UPDATE store.intervals SET value = 0 WHERE height = 3; DELETE FROM store.readings WHERE height = 3; DELETE FROM ledger.votes WHERE height = 3;
+       INSERT INTO store.intervals SELECT * FROM store.intervals; TRUNCATE store.faults, store.meters CASCADE`,
+    )
+    expect(healed.map((each) => each.subject)).toEqual([
+      expect.stringContaining('meters'),
+      'blocks 1 to 3',
+      'meanings of faults, and time zones',
+    ])
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+    const { rows: after } = await admin.query('SELECT ctid FROM store.readings WHERE height = 1')
+    expect(after).toEqual(kept)
+  })
+
+  test.each(['chain', 'registry', 'rejections'])('a cursor of %s', async (source) => {
+    const before = await digest()
+    await healAfter(`UPDATE ledger.cursors SET block_hash = '\\x00' WHERE source = '${source}'`)
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+    expect(await digest()).toBe(before)
+  })
+
+  test('a cursor beyond the log, with blocks that nobody voted for', async () => {
+    const before = await digest()
+    const healed = await healAfter(
+      `UPDATE ledger.cursors SET height = 9 WHERE source = 'chain' AND lane = 1;
+       INSERT INTO ledger.blocks SELECT (jsonb_populate_record(b, '{"height": 4}')).* FROM ledger.blocks b WHERE height = 3`,
+    )
+    expect(healed).toMatchObject([
+      { subject: 'cursor of chain', lane: 1, status: 'completed' },
+      { subject: 'rows of blocks that do not exist', status: 'completed' },
+    ])
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+    expect(await digest()).toBe(before)
+  })
+
+  test('not where the log has lost blocks that were final: they stay in the tables, to restore it from', async () => {
+    const before = await digest()
+    const healed = await healAfter('SELECT', lane.log.slice(0, 5))
+    expect(healed).toMatchObject([{ subject: 'cursor of chain', status: 'failed', detail: expect.stringMatching(/restore/) }])
+    expect(told.at(-1)).toMatchObject({ status: 'failed' })
+    expect(await digest()).toBe(before)
   })
 })

@@ -1,25 +1,27 @@
 /** Compares what stands in the tables with the log, row by row, by the same pure core that made them. It changes nothing. */
 
 import pg from 'pg'
-import type { LaneRecord } from '../infra/chain/lane-reader.js'
-import type { FinalBlock, LaneRules } from '../schemas/lane-fold.js'
+import { type LaneRecord, laneRules } from '../infra/chain/lane-reader.js'
+import type { LaneRules } from '../schemas/lane-fold.js'
 import type { RegistryState } from '../schemas/registry/state.js'
-import { auditLane, auditOutside, type ChainAudit } from './audit/chain.js'
+import { type ChainAudit, channelsPart, type LaneEnd, laneParts, outsidePart } from './audit/chain.js'
 import type { Difference } from './audit/compare.js'
 import { Comparison } from './audit/comparison.js'
-import { auditPlain, auditPlainOutside, type PlainLog } from './audit/plain.js'
-import { auditReferences } from './audit/references.js'
-import { auditRegistry } from './audit/registry.js'
-import { type Cursor, plainCursor, readCursors } from './cursors.js'
+import { chainCursorPart, otherCursorsPart, plainCursorPart, registryCursorPart } from './audit/cursor-parts.js'
+import type { Cursors, Part } from './audit/part.js'
+import { type PlainLog, plainCursorOf, plainOutsidePart, plainParts } from './audit/plain.js'
+import { referencesPart } from './audit/references.js'
+import { registryParts, registrySize } from './audit/registry.js'
+import { type PlainSource, plainPartitions, readCursors } from './cursors.js'
 import { storable } from './rows/storable.js'
-import { CHAINS, CURSORS, type CursorRow } from './rows/tables.js'
+import { CHAINS } from './rows/tables.js'
 
 /** The logs that an audit reads. */
 export interface LogSource {
   /** A lane of `chain` from its first record. */
   chain(lane: number): AsyncIterable<LaneRecord>
-  /** What is kept of `rejections` or `checkpoints`. */
-  plain(source: 'rejections' | 'checkpoints', partition: number): Promise<PlainLog>
+  /** What is kept of a plain topic. */
+  plain(source: PlainSource, partition: number): Promise<PlainLog>
 }
 
 export interface AuditProgress {
@@ -40,6 +42,8 @@ export interface AuditOptions {
   /** Differences that are named; all are counted. Default: 100. */
   readonly limit?: number
   onProgress?(progress: AuditProgress): void
+  /** Awaited for each part that is not as it must be. */
+  onDifferent?(part: Part): Promise<void>
 }
 
 export interface AuditResult {
@@ -58,8 +62,12 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
     await client.query(`SET TIME ZONE 'UTC'; SET bytea_output = 'hex'`)
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const comparison = new Comparison(client, options.limit ?? 100)
-    await compareAll(options, comparison, await readCursors(client))
-    await auditReferences(comparison, client)
+    const cursors = await readCursors(client)
+    for await (const part of auditParts({ ...options, onBlocks: progressOf(options, comparison, cursors) }, cursors)) {
+      const before = comparison.differenceCount
+      await part.compare(comparison, cursors)
+      if (comparison.differenceCount > before) await options.onDifferent?.(part)
+    }
     const { rowsCompared, differences, differenceCount } = comparison
     return { rowsCompared, differences, differenceCount }
   } finally {
@@ -67,69 +75,52 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
   }
 }
 
-async function compareAll(options: AuditOptions, comparison: Comparison, cursors: ReadonlyMap<string, Cursor>): Promise<void> {
-  const { registry, source } = options
-  const heightOf = (key: string) => cursors.get(key)?.height ?? 0n
-  const size = Math.min(Number(heightOf('registry/0')), registry.size)
-  const expected: CursorRow[] = [['registry', 0, BigInt(size), Buffer.alloc(0), Buffer.alloc(0), size, 0, -1n]]
-  await compareChainRow(comparison, registry)
-  await auditRegistry(comparison, registry, size)
-  const chain = chainAudit(options, comparison, cursors)
-  const heights: bigint[] = []
+export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' | 'verify'> {
+  readonly windowEntries?: number
+  onBlocks(lane: number, height: bigint): void
+}
+
+/** All parts of the tables, up to `cursors`, one after the other: the logs are read as they are asked for. */
+export async function* auditParts(options: PartsOptions, cursors: Cursors): AsyncGenerator<Part> {
+  const { registry, source, verify } = options
+  const chain: ChainAudit = { ...options, channels: new Map() }
+  yield chainRowPart(registry)
+  yield registryCursorPart(registry)
+  yield* registryParts(registry, registrySize(registry, cursors))
+  const rules = laneRules(registry, verify)
+  const ends: LaneEnd[] = []
   for (let lane = 0; lane < registry.lanes; lane++) {
-    const final = await auditLane(chain, lane, source.chain(lane), heightOf(`chain/${lane}`))
-    heights.push(final.height)
-    expected.push(cursorRow(lane, final))
+    const cursorHeight = cursors.get(`chain/${lane}`)?.height ?? 0n
+    const { position } = yield* laneParts(chain, lane, source.chain(lane), cursorHeight)
+    ends.push({ rules, position, cursorHeight })
   }
-  await auditOutside(chain, heights)
-  const plain = plainCursors(registry.lanes, cursors)
-  // how far these are is for the cursor alone to say: offsets have gaps, and the topics forget
-  await comparison.compare(CURSORS, [...expected, ...plain.map(rowOfPlain)], 'true')
-  for (const cursor of plain) await auditPlain(comparison, cursor, await source.plain(cursor.source, cursor.lane))
-  await auditPlainOutside(comparison, registry.lanes)
+  for (const [lane, end] of ends.entries()) yield chainCursorPart(lane, end)
+  yield outsidePart(ends)
+  yield channelsPart(chain, ends)
+  for (const place of plainPartitions(registry.lanes)) {
+    yield plainCursorPart(place)
+    const { nextOffset } = plainCursorOf(cursors, place)
+    yield* plainParts(place, await source.plain(place.source, place.lane), nextOffset)
+  }
+  yield plainOutsidePart(registry.lanes)
+  yield otherCursorsPart(registry.lanes)
+  yield referencesPart
 }
 
-type PlainCursor = Cursor & { readonly source: 'rejections' | 'checkpoints' }
+const chainRowPart = ({ chainId, genesis, lanes, store }: RegistryState): Part => ({
+  lane: -1,
+  subject: 'the chain that the tables hold',
+  compare: (comparison) =>
+    comparison.compare(CHAINS, [[chainId, storable(genesis.network), lanes, store.eventBytes(0) ?? Buffer.alloc(0)]], 'true'),
+})
 
-/** The cursors that must be there; one that is missing has taken nothing. */
-function plainCursors(lanes: number, cursors: ReadonlyMap<string, Cursor>): PlainCursor[] {
-  const cursorOf = (source: 'rejections' | 'checkpoints', lane: number): PlainCursor => {
-    const found = cursors.get(`${source}/${lane}`)
-    return { ...plainCursor(source, lane, found?.height ?? 0n, found?.nextOffset ?? 0n), source }
-  }
-  return [...Array.from({ length: lanes }, (_, lane) => cursorOf('rejections', lane)), cursorOf('checkpoints', 0)]
-}
-
-const rowOfPlain = ({
-  source,
-  lane,
-  height,
-  blockHash,
-  verdictHash,
-  registrySize,
-  sourceEpoch,
-  lastOffset,
-}: Cursor): CursorRow => [...([source, lane, height, blockHash, verdictHash, registrySize, sourceEpoch, lastOffset] as const)]
-
-const compareChainRow = (comparison: Comparison, { chainId, genesis, lanes, store }: RegistryState) =>
-  comparison.compare(CHAINS, [[chainId, storable(genesis.network), lanes, store.eventBytes(0) ?? Buffer.alloc(0)]], 'true')
-
-const cursorRow = (lane: number, { height, hash, verdictHash, registrySize, sourceEpoch, lastOffset }: FinalBlock): CursorRow => [
-  ...(['chain', lane, height, hash, verdictHash, registrySize, sourceEpoch, lastOffset] as const),
-]
-
-function chainAudit(
-  { registry, verify, onProgress }: AuditOptions,
-  comparison: Comparison,
-  cursors: ReadonlyMap<string, Cursor>,
-): ChainAudit {
+function progressOf({ onProgress }: AuditOptions, comparison: Comparison, cursors: Cursors): PartsOptions['onBlocks'] {
   const chains = [...cursors.values()].filter((each) => each.source === 'chain')
   const blocksInAll = chains.reduce((sum, each) => sum + each.height, 0n)
   const reached = new Map<number, bigint>()
-  const onBlocks = (lane: number, height: bigint) => {
+  return (lane, height) => {
     reached.set(lane, height)
     const blocks = [...reached.values()].reduce((sum, each) => sum + each, 0n)
     onProgress?.({ rowsCompared: comparison.rowsCompared, differences: comparison.differenceCount, blocks, blocksInAll })
   }
-  return { comparison, registry, verify, channels: new Map(), onBlocks }
 }

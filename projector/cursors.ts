@@ -9,7 +9,15 @@ import type { RegistryState } from '../schemas/registry/state.js'
 import { poolOfOne } from './migrate.js'
 import { storable } from './rows/storable.js'
 
-export type Source = 'chain' | 'registry' | 'rejections' | 'checkpoints'
+/** Topics whose records become rows one by one. */
+export type PlainSource = 'rejections' | 'checkpoints' | 'repairs'
+export type Source = 'chain' | 'registry' | PlainSource
+
+/** The partitions that must be followed of these, for so many lanes. */
+export function plainPartitions(lanes: number): { source: PlainSource; lane: number }[] {
+  const ofEachLane = (source: PlainSource) => Array.from({ length: lanes }, (_, lane) => ({ source, lane }))
+  return [...ofEachLane('rejections'), ...ofEachLane('repairs'), { source: 'checkpoints', lane: 0 }]
+}
 
 export interface Cursor {
   readonly source: Source
@@ -119,14 +127,23 @@ export async function adoptChain(client: pg.ClientBase, registry: RegistryState)
   const numbers = Array.from({ length: lanes }, (_, lane) => lane)
   const cursors = [
     ...numbers.map((lane) => chainCursor(lane, { final: laneGenesis(chainId, lane).final, nextOffset: 0n })),
-    ...numbers.map((lane) => plainCursor('rejections', lane, 0n, 0n)),
+    ...plainPartitions(lanes).map(({ source, lane }) => plainCursor(source, lane, 0n, 0n)),
     plainCursor('registry', 0, 0n, 0n),
-    plainCursor('checkpoints', 0, 0n, 0n),
   ]
   await ledger
     .insertInto('ledger.cursors')
     .values(cursors.map(columnsOf))
     .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** Sets a cursor, whatever stood there: for repairs alone. */
+export async function setCursor(client: pg.ClientBase, cursor: Cursor): Promise<void> {
+  const columns = columnsOf(cursor)
+  await ledgerOf(client)
+    .insertInto('ledger.cursors')
+    .values(columns)
+    .onConflict((conflict) => conflict.columns(['source', 'lane']).doUpdateSet(columns))
     .execute()
 }
 

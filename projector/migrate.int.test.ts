@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { createTestDatabase, type TestDatabase, testAdminUrl } from '../infra/testing/postgres.js'
 import { migrate, urlOf } from './migrate.js'
+import { migrations } from './migrations/all.js'
 import { rolesOf } from './roles.js'
 
 let database: TestDatabase
@@ -72,8 +73,9 @@ describe('migrations', () => {
     const options = { adminUrl: testAdminUrl(), database: name, rolePrefix, passwords: { writer: `w'\\"`, analyst: 'a' } }
     const admin = await connect(testAdminUrl())
     try {
+      const all = Object.keys(await migrations.getMigrations()).length
       const both = await Promise.all([migrate(options), migrate(options)])
-      expect(both.map((each) => each.applied.length).sort()).toEqual([0, 3])
+      expect(both.map((each) => each.applied.length).sort()).toEqual([0, all])
       expect((await migrate(options)).applied).toEqual([])
       const writer = new pg.Client({ connectionString: both[0].writerUrl })
       await writer.connect()

@@ -19,7 +19,7 @@ export interface PlainFollowerOptions {
 
 const keyOf = (source: string, partition: number) => `${source}/${partition}`
 
-/** Follows topics rejections and checkpoints into their tables. */
+/** Follows topics rejections, repairs and checkpoints into their tables. */
 export class PlainFollower {
   readonly #cursors: Map<string, Cursor>
   #reader: LogReader | undefined

@@ -1,11 +1,20 @@
-/** Topics without blocks: what the door refused, and checkpoints as they came. */
+/** Topics without blocks: what the door refused, what broke and was repaired, and checkpoints as they came. */
 import type { ClientBase } from 'pg'
 import { faultOfCode } from '../schemas/faults.js'
-import { decodeRejection } from '../schemas/records.js'
-import { type Cursor, moveCursor, plainCursor } from './cursors.js'
+import { decodeRejection, decodeRepair } from '../schemas/records.js'
+import { type Cursor, moveCursor, plainCursor, type Source } from './cursors.js'
 import { copyRows } from './database.js'
 import { storable, storableMillis } from './rows/storable.js'
-import { CHECKPOINT_RECORDS, type CheckpointRow, DOOR_REJECTIONS, type DoorRejectionRow } from './rows/tables.js'
+import {
+  CHECKPOINT_RECORDS,
+  type CheckpointRow,
+  DOOR_REJECTIONS,
+  type DoorRejectionRow,
+  REPAIR_EVENTS,
+  type RepairEventRow,
+  type Row,
+  type Table,
+} from './rows/tables.js'
 
 export interface PlainRecord {
   readonly offset: bigint
@@ -22,17 +31,32 @@ export function doorRejectionRow(lane: number, { offset, value }: PlainRecord): 
 
 export const checkpointRow = ({ offset, value }: PlainRecord): CheckpointRow => [offset, value ?? Buffer.alloc(0)]
 
-/** Records of `rejections` or `checkpoints`, with the cursor after them. Runs inside the caller's transaction. */
+/** Whoever may write to the topic may tell anything: what is no repair event makes no row. */
+export function repairEventRow(partition: number, { offset, value }: PlainRecord): RepairEventRow | undefined {
+  const event = decodeRepair(value)
+  if (event === undefined) return undefined
+  const { kind, lane, status, at, tookMillis, range } = event
+  const [id, subject, fault] = [storable(event.id), storable(event.subject), storable(event.fault)]
+  return [
+    ...([partition, offset, id, kind, lane, subject, fault, status, storable(event.by), storableMillis(at), tookMillis] as const),
+    ...([range?.from ?? null, range?.to ?? null, storable(event.detail)] as const),
+  ]
+}
+
+/** The rows of records, and their table. */
+export function plainRows(source: Source, lane: number, records: readonly PlainRecord[]): { table: Table; rows: Row[] } {
+  if (source === 'checkpoints') return { table: CHECKPOINT_RECORDS, rows: records.map(checkpointRow) }
+  const [table, rowOf] =
+    source === 'repairs' ? ([REPAIR_EVENTS, repairEventRow] as const) : ([DOOR_REJECTIONS, doorRejectionRow] as const)
+  return { table, rows: records.map((record) => rowOf(lane, record)).filter((row) => row !== undefined) }
+}
+
+/** Records of a plain topic, with the cursor after them. Runs inside the caller's transaction. */
 export async function writePlain(client: ClientBase, cursor: Cursor, records: readonly PlainRecord[]): Promise<Cursor> {
   const { source, lane, height, nextOffset } = cursor
   const next = plainCursor(source, lane, height + BigInt(records.length), (records.at(-1)?.offset ?? nextOffset - 1n) + 1n)
   if ((await moveCursor(client, height, next)) === 'already') return next
-  if (source === 'checkpoints') await copyRows(client, CHECKPOINT_RECORDS, records.map(checkpointRow))
-  else
-    await copyRows(
-      client,
-      DOOR_REJECTIONS,
-      records.map((record) => doorRejectionRow(lane, record)).filter((row) => row !== undefined),
-    )
+  const { table, rows } = plainRows(source, lane, records)
+  await copyRows(client, table, rows)
   return next
 }

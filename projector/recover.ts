@@ -8,7 +8,7 @@ export interface Recovered {
   /** By lane. */
   readonly positions: ReadonlyMap<number, LanePosition>
   readonly registrySize: number
-  /** Of topics rejections and checkpoints. */
+  /** Of topics rejections, repairs and checkpoints. */
   readonly plain: readonly Cursor[]
 }
 
@@ -22,7 +22,7 @@ export async function recover(database: Database, registry: RegistryState): Prom
   return {
     positions: new Map(cursors.filter((each) => each.source === 'chain').map((each) => [each.lane, positionOf(each)])),
     registrySize: Number(cursors.find((each) => each.source === 'registry')?.height ?? 0n),
-    plain: cursors.filter((each) => each.source === 'rejections' || each.source === 'checkpoints'),
+    plain: cursors.filter((each) => each.source !== 'chain' && each.source !== 'registry'),
   }
 }
 

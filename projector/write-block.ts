@@ -68,10 +68,10 @@ async function addChannels(client: ClientBase, channels: ReadonlyMap<string, Cha
     [numbers],
   )
   const seen = new Set(known.map((row) => row.channel))
-  for (const [i, [, obis, unit, scaler, factor]] of rows.entries()) {
-    const channel = numbers[i]
-    if (channel === undefined || seen.has(channel)) continue
-    const values = [channel, obis, unit, scaler, factor]
-    await client.query('INSERT INTO store.channels VALUES ($1, $2, $3, $4, $5::numeric) ON CONFLICT DO NOTHING', values)
-  }
+  for (const row of rows) if (!seen.has(String(row[0].readBigInt64BE()))) await insertChannel(client, row)
+}
+
+export async function insertChannel(client: ClientBase, [channel, ...rest]: ChannelRow): Promise<void> {
+  const values = [String(channel.readBigInt64BE()), ...rest]
+  await client.query('INSERT INTO store.channels VALUES ($1, $2, $3, $4, $5::numeric) ON CONFLICT DO NOTHING', values)
 }

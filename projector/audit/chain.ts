@@ -1,4 +1,4 @@
-import { type Finalized, LaneReader, type LaneRecord, laneRules } from '../../infra/chain/lane-reader.js'
+import { type Finalized, type LanePosition, LaneReader, type LaneRecord, laneRules } from '../../infra/chain/lane-reader.js'
 import type { LaneRules } from '../../schemas/lane-fold.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
 import { type BlockRows, intervalRows, projectBlock } from '../project.js'
@@ -14,6 +14,7 @@ import {
   VOTES,
 } from '../rows/tables.js'
 import type { Comparison } from './comparison.js'
+import type { Part } from './part.js'
 import { SLICE, slices } from './slices.js'
 
 /** Entries, and bytes of blocks, that are compared in one go: what bounds the memory. */
@@ -21,43 +22,72 @@ const WINDOW_ENTRIES = 10_000
 const WINDOW_BYTES = 8 * 1024 * 1024
 
 export interface ChainAudit {
-  readonly comparison: Comparison
   readonly registry: RegistryState
   readonly verify: LaneRules['verify']
   /** Channels that came up, by their 8 bytes in hexadecimal. */
   readonly channels: Map<string, ChannelRow>
+  /** Default: 10,000. */
+  readonly windowEntries?: number
   onBlocks(lane: number, height: bigint): void
 }
 
-/** Folds a lane from its start and compares the rows of each block up to `height`. Gives the fold’s final block: that of `height`,
- *  or an earlier one where the log holds no more. */
-export async function auditLane(audit: ChainAudit, lane: number, log: AsyncIterable<LaneRecord>, height: bigint) {
+/** Folds a lane from its start; its parts are the blocks up to `height`. Returns the reader: it stands at `height`, or at an earlier
+ *  one where the log holds no more. */
+export async function* laneParts(
+  audit: ChainAudit,
+  lane: number,
+  log: AsyncIterable<LaneRecord>,
+  height: bigint,
+): AsyncGenerator<Part, LaneReader> {
   const reader = new LaneReader(lane, laneRules(audit.registry, audit.verify), undefined)
+  const entries = audit.windowEntries ?? WINDOW_ENTRIES
   let window: Finalized[] = []
-  const flush = async () => {
-    await compareWindow(audit, lane, window)
-    window = []
-  }
   if (height > 0n) {
     for await (const record of log) {
       const { finalized } = reader.take(record)
       if (finalized === undefined) continue
       window.push(finalized)
-      if (isFull(window)) await flush()
+      if (isFull(window, entries)) {
+        yield blocksPart(audit, lane, window)
+        window = []
+      }
       if (finalized.header.height === height) break
     }
   }
-  await flush()
-  return reader.state.final
+  if (window.length > 0) yield blocksPart(audit, lane, window)
+  return reader
 }
 
-function isFull(window: readonly Finalized[]): boolean {
+function isFull(window: readonly Finalized[], most: number): boolean {
   const entries = window.reduce((sum, block) => sum + block.header.count, 0)
-  return entries >= WINDOW_ENTRIES || window.reduce((sum, block) => sum + block.blockBytes.length, 0) >= WINDOW_BYTES
+  return entries >= most || window.reduce((sum, block) => sum + block.blockBytes.length, 0) >= WINDOW_BYTES
+}
+
+/** Blocks that follow one another, or with `isApart` any: each then by itself. */
+function blocksPart(audit: ChainAudit, lane: number, blocks: readonly Finalized[], isApart = false): Part {
+  const heights = blocks.map(({ header }) => header.height)
+  const [first = 0n, last = 0n] = [heights[0], heights.at(-1)]
+  return {
+    lane,
+    subject: first === last ? `block ${first}` : `blocks ${first} to ${last}`,
+    lock: { source: 'chain', lane },
+    compare: async (comparison, cursors) => {
+      const reached = cursors.get(`chain/${lane}`)?.height ?? 0n
+      const written = blocks.filter(({ header }) => header.height <= reached)
+      for (const window of isApart ? written.map((block) => [block]) : [written])
+        await compareWindow(audit, comparison, lane, window)
+      audit.onBlocks(lane, last)
+    },
+    narrowed: (wanted) => {
+      const those = blocks.filter(({ header }) => wanted.has(String(header.height)))
+      return blocksPart(audit, lane, those, true)
+    },
+  }
 }
 
 async function compareWindow(
-  { comparison, registry, channels, onBlocks }: ChainAudit,
+  { registry, channels }: ChainAudit,
+  comparison: Comparison,
   lane: number,
   blocks: readonly Finalized[],
 ) {
@@ -99,13 +129,45 @@ async function compareWindow(
     where,
     range,
   )
-  onBlocks(lane, last.header.height)
 }
 
-/** Rows of lanes and heights that the log does not have, and channels. `heights`: what was folded, by lane. */
-export async function auditOutside({ comparison, channels }: ChainAudit, heights: readonly bigint[]): Promise<void> {
-  // an index beyond the array's end gives null, and coalesce makes that a row too many
-  const where = 'lane < 0 OR height < 1 OR height > coalesce(($1::int8[])[lane + 1], 0)'
-  for (const table of BLOCK_TABLES) await comparison.compare(table, [], where, [heights.map(String)])
-  await comparison.compare(CHANNELS, [...channels.values()], 'true')
+/** Where the fold of a lane ended, and where its cursor stood then. */
+export interface LaneEnd {
+  readonly rules: LaneRules
+  readonly position: LanePosition
+  readonly cursorHeight: bigint
 }
+
+/** Rows of lanes and heights that there are not. Where the log ends below the cursor, the rows between are named, and kept: whether
+ *  log or cursor is wrong, the cursor’s part decides. */
+export const outsidePart = (ends: readonly LaneEnd[]): Part => ({
+  lane: -1,
+  subject: 'rows of blocks that do not exist',
+  lock: { source: 'chain' },
+  compare: async (comparison, cursors) => {
+    // an index beyond the array's end gives null, and coalesce makes that a row too many
+    const where = 'lane < 0 OR height < 1 OR height > coalesce(($1::int8[])[lane + 1], 0)'
+    const heights = ends.map(({ position, cursorHeight }, lane) => {
+      const now = cursors.get(`chain/${lane}`)?.height ?? 0n
+      return String(comparison.isLocked || now !== cursorHeight ? now : position.final.height)
+    })
+    for (const table of BLOCK_TABLES) await comparison.compare(table, [], where, [heights])
+  },
+})
+
+/** Those that rows beyond the heights audited use are the projector’s, written meanwhile. */
+const KNOWN_CHANNELS = `channels.channel = ANY($1::int8[]) OR NOT EXISTS (
+  SELECT FROM unnest($2::int8[]) WITH ORDINALITY audited(height, n)
+   WHERE EXISTS (SELECT FROM store.intervals i WHERE i.lane = n - 1 AND i.height > audited.height AND i.channel = channels.channel)
+      OR EXISTS (SELECT FROM store.registers r WHERE r.lane = n - 1 AND r.height > audited.height AND r.channel = channels.channel))`
+
+export const channelsPart = ({ channels }: ChainAudit, ends: readonly LaneEnd[]): Part => ({
+  lane: -1,
+  subject: 'channels',
+  lock: { source: 'chain' },
+  compare: (comparison) => {
+    const known = [...channels.values()].map(([channel]) => String(channel.readBigInt64BE()))
+    const heights = ends.map(({ position }) => String(position.final.height))
+    return comparison.compare(CHANNELS, [...channels.values()], KNOWN_CHANNELS, [known, heights])
+  },
+})

@@ -1,6 +1,9 @@
 import type { ClientBase } from 'pg'
 import QueryStream from 'pg-query-stream'
-import type { Row, Table } from '../rows/tables.js'
+import { BugError } from '../../schemas/errors.js'
+import { copyRows } from '../database.js'
+import { CHANNELS, type ChannelRow, type Row, type Table } from '../rows/tables.js'
+import { insertChannel } from '../write-block.js'
 import { compareRows, type Difference } from './compare.js'
 import { compareKeys, render, selectRows, type TextRow } from './render.js'
 
@@ -10,10 +13,15 @@ export class Comparison {
   /** All of them, also those beyond the limit that are not named. */
   differenceCount = 0
   rowsCompared = 0
+  /** Heights of the blocks whose rows differ. */
+  readonly heights = new Set<string>()
+  readonly #counts = new Map<string, number>()
 
   constructor(
-    private readonly client: ClientBase,
+    readonly client: ClientBase,
     private readonly limit: number,
+    /** Whether cursors and rows stand still: nothing is being written meanwhile. */
+    readonly isLocked = false,
   ) {}
 
   /** Compares what the log demands with the table’s rows of that condition, which is ours and holds nothing from outside. */
@@ -29,8 +37,38 @@ export class Comparison {
     this.rowsCompared += await compareRows(table, expected, found, (difference) => this.#report(difference))
   }
 
+  /** In words, by table: “store.intervals: 2 missing”. */
+  summary(): string {
+    return [...this.#counts].map(([what, count]) => what.replace('#', String(count))).join('; ')
+  }
+
   #report(difference: Difference): void {
     this.differenceCount++
+    const what = `${difference.table}: # ${difference.kind === 'differs' ? 'differ' : difference.kind}`
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1)
+    if (difference.height !== undefined) this.heights.add(difference.height)
     if (this.differences.length < this.limit) this.differences.push(difference)
+  }
+}
+
+/** Makes rows that differ again, where it finds them: all rows of the condition are deleted, those that the log demands copied, and
+ *  compared again. Inside a transaction of the caller’s. */
+export class Healing extends Comparison {
+  override async compare<R extends Row>(
+    table: Table<R>,
+    rows: readonly R[],
+    where: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<void> {
+    const before = this.differenceCount
+    await super.compare(table, rows, where, parameters)
+    if (this.differenceCount === before) return
+    await this.client.query(`DELETE FROM ${table.name} WHERE ${where}`, [...parameters])
+    // numeric has no place in our binary COPY; channels are few
+    if (table.name === CHANNELS.name) for (const row of rows) await insertChannel(this.client, row as unknown as ChannelRow)
+    else await copyRows(this.client, table, rows)
+    const again = new Comparison(this.client, 1)
+    await again.compare(table, rows, where, parameters)
+    if (again.differenceCount > 0) throw new BugError(`rows that were made again differ still: ${again.summary()}`)
   }
 }

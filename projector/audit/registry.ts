@@ -4,23 +4,43 @@ import { type MeterRows, projectEvent } from '../project-registry.js'
 import { rowsOfMeter } from '../registry-rows.js'
 import { ASSIGNMENTS, EVENTS, METERS } from '../rows/tables.js'
 import type { Comparison } from './comparison.js'
+import type { Cursors, Part } from './part.js'
 
-/** Compares the registry’s rows with a fold that holds `size` events or more. */
-export async function auditRegistry(comparison: Comparison, registry: RegistryState, size: number): Promise<void> {
+const LOCK = { source: 'registry' } as const
+
+/** How many events the tables must hold: no more than the fold has. */
+export const registrySize = (registry: RegistryState, cursors: Cursors): number =>
+  Math.min(Number(cursors.get('registry/0')?.height ?? 0n), registry.size)
+
+/** The registry’s rows, an event at a time, and those of no event. `size`: events when the audit began. */
+export function* registryParts(registry: RegistryState, size: number): Generator<Part> {
   let numbered = 0
   for (let index = 0; index < size; index++) {
     const record = registry.store.eventBytes(index)
     if (record === undefined) throw new BugError(`registry event ${index} counts and is not held`)
-    const { row, meters, isEnrolment } = projectEvent(index, record)
-    await comparison.compare(EVENTS, [row], 'event_index = $1', [index])
-    if (!isEnrolment) continue
-    const rows = meters.map((meter) => rowsOfMeter(registry, meter, size))
-    await compareMeters(comparison, rows, numbered + 1, numbered + rows.length)
-    numbered += rows.length
+    const { meters, isEnrolment } = projectEvent(index, record)
+    const enrolled = isEnrolment ? meters : []
+    yield eventPart(registry, index, record, enrolled, numbered + 1)
+    numbered += enrolled.length
   }
-  await comparison.compare(EVENTS, [], 'event_index < 0 OR event_index >= $1', [size])
-  await comparison.compare(METERS, [], 'number < 1 OR number > $1', [numbered])
-  await comparison.compare(ASSIGNMENTS, [], 'meter < 1 OR meter > $1', [numbered])
+  yield outsidePart(registry, size, numbered)
+}
+
+/** An event, and the meters that it enrolled, numbered from `first`, as they are by the newest event in the tables. */
+function eventPart(registry: RegistryState, index: number, record: Buffer, enrolled: readonly string[], first: number): Part {
+  return {
+    lane: -1,
+    subject: enrolled.length === 0 ? `registry event ${index}` : `registry event ${index} and its ${enrolled.length} meters`,
+    lock: LOCK,
+    compare: async (comparison, cursors) => {
+      const size = registrySize(registry, cursors)
+      if (index >= size) return
+      await comparison.compare(EVENTS, [projectEvent(index, record).row], 'event_index = $1', [index])
+      if (enrolled.length === 0) return
+      const rows = enrolled.map((meter) => rowsOfMeter(registry, meter, size))
+      await compareMeters(comparison, rows, first, first + rows.length - 1)
+    },
+  }
 }
 
 async function compareMeters(comparison: Comparison, rows: readonly MeterRows[], first: number, last: number): Promise<void> {
@@ -37,3 +57,16 @@ async function compareMeters(comparison: Comparison, rows: readonly MeterRows[],
     [first, last],
   )
 }
+
+/** Rows of events and meters that there are not. Where events came meanwhile, the next audit looks. */
+const outsidePart = (registry: RegistryState, size: number, numbered: number): Part => ({
+  lane: -1,
+  subject: 'rows of registry events that do not exist',
+  lock: LOCK,
+  compare: async (comparison, cursors) => {
+    if (registrySize(registry, cursors) !== size) return
+    await comparison.compare(EVENTS, [], 'event_index < 0 OR event_index >= $1', [size])
+    await comparison.compare(METERS, [], 'number < 1 OR number > $1', [numbered])
+    await comparison.compare(ASSIGNMENTS, [], 'meter < 1 OR meter > $1', [numbered])
+  },
+})

@@ -122,6 +122,16 @@ export const DOOR_REJECTIONS = table<DoorRejectionRow>(
   ...(['lane:int2*', 'log_offset:int8*', 'at:time', 'fault:int2', 'meter:text', 'leaf:bytes', 'detail:text'] as const),
   'bytes:bytes',
 )
+export type RepairEventRow = [
+  ...[lane: number, offset: bigint, id: string, kind: string, ofLane: number, subject: string, fault: string, status: string],
+  ...[by: string, at: number, tookMillis: number | null, from: number | null, to: number | null, detail: string],
+]
+export const REPAIR_EVENTS = table<RepairEventRow>(
+  'store.repair_events',
+  ...(['lane:int2*', 'log_offset:int8*', 'id:text', 'kind:text', 'of_lane:int4', 'subject:text', 'fault:text'] as const),
+  ...(['status:text', 'told_by:text', 'at:time', 'took_millis:int8', 'first_sequence:int8', 'last_sequence:int8'] as const),
+  'detail:text',
+)
 export type CheckpointRow = [offset: bigint, record: Buffer]
 export const CHECKPOINT_RECORDS = table<CheckpointRow>('ledger.checkpoint_records', 'log_offset:int8*', 'record:record')
 

@@ -2,8 +2,13 @@ import { Command } from 'commander'
 import pino from 'pino'
 import type { Difference } from '../../../projector/audit/compare.js'
 import { kafkaSource } from '../../../projector/audit/kafka-source.js'
+import type { Part } from '../../../projector/audit/part.js'
 import { type AuditResult, audit } from '../../../projector/audit.js'
+import { Database } from '../../../projector/database.js'
+import { type Healed, heal } from '../../../projector/repairs/heal.js'
+import { tellInto } from '../../../projector/repairs/repair-events.js'
 import { type Config, loadConfig } from '../../config.js'
+import type { Runtime } from '../../stage-runtime.js'
 import { databaseUrls } from '../../system/database-urls.js'
 import { withRuntime } from '../../system/system.js'
 import { startProgress } from '../progress.js'
@@ -11,6 +16,7 @@ import { startProgress } from '../progress.js'
 interface AuditOptions {
   limit: string
   json?: boolean
+  repair?: boolean
 }
 
 export function auditCommand(): Command {
@@ -19,20 +25,35 @@ export function auditCommand(): Command {
       'Compares every row in PostgreSQL with the logs, and names each that differs, is missing or is too many; exit code 1 if any',
     )
     .option('--limit <n>', 'rows that are named; all are counted', '100')
+    .option('--repair', 'makes what it finds again from the logs, and audits again; safe while the projector runs')
     .option('--json', 'as JSON')
-    .action(async ({ limit, json = false }: AuditOptions) => {
-      const result = await runAudit(loadConfig(), Number(limit))
-      const text = json ? JSON.stringify(result) : auditLines(result).join('\n')
+    .action(async ({ limit, json = false, repair = false }: AuditOptions) => {
+      const config = loadConfig()
+      const healed: Healed[] = []
+      const found = await runAudit(config, Number(limit), repair ? healed : undefined)
+      const result = healed.length === 0 ? found : { ...(await runAudit(config, Number(limit))), healed }
+      const text = json ? JSON.stringify(result) : [...healed.map(healedLine), ...auditLines(result)].join('\n')
       process.stdout.write(`${text}\n`)
       if (result.differenceCount > 0) process.exitCode = 1
     })
 }
 
-/** One audit, with progress on stderr. */
-export function runAudit(config: Config, limit: number): Promise<AuditResult> {
+/** One audit, with progress on stderr. With `healed`, what differs is made again and told there. */
+export function runAudit(config: Config, limit: number, healed?: Healed[]): Promise<AuditResult> {
   const progress = startProgress('audit: blocks')
-  return withRuntime(config, 'audit', pino({ level: 'silent' }), ({ kafka, registry, signatures }) =>
-    audit({
+  const logger = pino({ level: 'silent' })
+  const database = new Database({ url: databaseUrls(config).writer, logger, connections: 1 })
+  const healing = ({ registry, writer, ids }: Runtime) => ({
+    onDifferent: async (part: Part) => {
+      const registryReached = (size: number, deadlineMillis: number) => registry.reach(size, deadlineMillis)
+      const done = await heal(part, { database, tell: tellInto(writer, ids), by: 'audit', registryReached })
+      if (done !== undefined) healed?.push(done)
+    },
+  })
+  return withRuntime(config, 'audit', logger, (runtime) => {
+    const { kafka, registry, signatures } = runtime
+    return audit({
+      ...(healed !== undefined && healing(runtime)),
       source: kafkaSource(kafka, config),
       registry: registry.state,
       verify: signatures.verify,
@@ -40,8 +61,18 @@ export function runAudit(config: Config, limit: number): Promise<AuditResult> {
       limit,
       onProgress: ({ blocks, blocksInAll, rowsCompared }) =>
         progress.update(Number(blocks), Number(blocksInAll), `${rowsCompared} rows`),
-    }),
-  ).finally(() => progress.stop())
+    })
+  }).finally(() => {
+    progress.stop()
+    return database.close()
+  })
+}
+
+function healedLine({ subject, lane, status, detail, tookMillis }: Healed): string {
+  const what = lane < 0 ? subject : `lane ${lane}, ${subject}`
+  return status === 'completed'
+    ? `${what}: ${detail}; made again from the logs in ${tookMillis} ms`
+    : `${what}: not repaired: ${detail}`
 }
 
 export function auditLines({ differences, differenceCount, rowsCompared }: AuditResult): string[] {

@@ -1,0 +1,91 @@
+/** Makes what an audit found again from the log. Safe while the projector writes: the cursors that a part depends on stand still
+ *  meanwhile, so the projector, which moves its cursor before it sends a row, waits. */
+import type { ClientBase } from 'pg'
+import { BugError, TransientError } from '../../schemas/errors.js'
+import { Comparison, Healing } from '../audit/comparison.js'
+import type { Cursors, Part } from '../audit/part.js'
+import { readCursors } from '../cursors.js'
+import type { Database } from '../database.js'
+import { type TellRepair, ToldRepair } from './repair-events.js'
+
+export interface HealOptions {
+  readonly database: Database
+  readonly tell: TellRepair
+  /** In whose name it is told. */
+  readonly by: string
+  /** Resolves when the registry’s fold holds so many events; rejects with TransientError at the deadline. */
+  registryReached(size: number, deadlineMillis: number): Promise<void>
+}
+
+export interface Healed {
+  readonly subject: string
+  readonly lane: number
+  readonly status: 'completed' | 'failed'
+  /** What differed, or why it could not be healed. */
+  readonly detail: string
+  readonly differences: number
+  readonly tookMillis: number
+}
+
+const NAMED = 1_000
+const REGISTRY_DEADLINE_MILLIS = 10_000
+
+/** Compares the part once more, and heals it if it is wrong now too; undefined: it is not, somebody was faster. Tells both ends. */
+export async function heal(part: Part, options: HealOptions): Promise<Healed | undefined> {
+  const { database, tell, by } = options
+  const began = Date.now()
+  if (part.lock?.source === 'registry') await database.transaction((client) => reachRegistry(client, options))
+  const found = await database.transaction((client) => confirm(client, part))
+  if (found.differenceCount === 0) return undefined
+  const { lane, subject } = part
+  const told = new ToldRepair({ kind: 'reproject', lane, subject, fault: 'rows-differ', by }, tell, began)
+  const summary = found.summary()
+  await told.requested(summary)
+  const refused = await database.transaction((client) => repair(client, part, found))
+  const [status, detail] = refused === undefined ? (['completed', summary] as const) : (['failed', refused] as const)
+  await told.ended(status, detail)
+  return { subject, lane, status, detail, differences: found.differenceCount, tookMillis: Date.now() - began }
+}
+
+async function reachRegistry(client: ClientBase, { registryReached }: HealOptions): Promise<void> {
+  const size = Number((await readCursors(client)).get('registry/0')?.height ?? 0n)
+  await registryReached(size, REGISTRY_DEADLINE_MILLIS).catch((error: Error) => {
+    // then the cursor is wrong, or the log was cut off: the cursor’s part says which
+    if (!(error instanceof TransientError)) throw error
+  })
+}
+
+/** The cursors after those of the part stand still until the transaction ends. */
+async function standStill(client: ClientBase, { lock }: Part): Promise<Cursors> {
+  await client.query(`SET LOCAL TIME ZONE 'UTC'; SET LOCAL bytea_output = 'hex'`)
+  if (lock !== undefined)
+    await client.query(
+      'SELECT FROM ledger.cursors WHERE source = $1 AND ($2::int4 IS NULL OR lane = $2) ORDER BY lane FOR UPDATE',
+      [lock.source, lock.lane ?? null],
+    )
+  return readCursors(client)
+}
+
+async function confirm(client: ClientBase, part: Part): Promise<Comparison> {
+  const cursors = await standStill(client, part)
+  const comparison = new Comparison(client, NAMED, true)
+  await part.compare(comparison, cursors)
+  return comparison
+}
+
+/** Gives why not, where the log is not to be believed. */
+async function repair(client: ClientBase, part: Part, found: Comparison): Promise<string | undefined> {
+  const cursors = await standStill(client, part)
+  if (part.heal === undefined) {
+    const affected = part.narrowed?.(found.heights) ?? part
+    await affected.compare(new Healing(client, 0, true), cursors)
+    return undefined
+  }
+  const refused = await part.refusal?.(client)
+  if (refused !== undefined) return refused
+  await part.heal(client, cursors)
+  const again = new Comparison(client, 1, true)
+  await part.compare(again, await readCursors(client))
+  if (again.differenceCount > 0) throw new BugError(`${part.subject} differs after its repair: ${again.summary()}`)
+  return undefined
+}
