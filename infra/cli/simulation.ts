@@ -28,34 +28,39 @@ export interface SignedRun {
   readonly toSend: number
 }
 
-const untilKey = (seed: number, households: number) => ['simulated-until', seed, households]
+/** One time for all households of a seed: who joins a later run begins there, so that no hour is told twice. */
+const untilKey = (seed: number) => ['simulated-until', seed]
 
 /** Makes the meters and signs what they say, with progress. What was signed stays signed: a run that was cut off goes on there. */
 export function signRun(store: MeterStore, { seed, households, days, begin }: SimulatedRun): SignedRun {
-  const meters = Array.from({ length: households }, (_, index) => simulatedMeter(index + 1) as string)
+  const meters = Array.from({ length: households }, (_, index) => simulatedMeter(index + 1, seed) as string)
   store.create(meters, (meter) => sha256(Buffer.from(`meterchain simulated meter ${seed} ${meter}`)))
-  const from = Number(store.mark(untilKey(seed, households)) ?? begin)
+  const from = Number(store.mark(untilKey(seed)) ?? begin)
   const until = from + days * 24 * HOUR
   const progress = startProgress('signing  ')
   const hoursPerCommit = Math.max(1, Math.floor(MESSAGES_PER_COMMIT / households))
   for (let start = from; start < until; start += hoursPerCommit * HOUR) {
     const hours = Math.min(hoursPerCommit, (until - start) / HOUR)
-    store.sign(messages({ seed, households, from: start, hours, withRegister: false }), [
-      [untilKey(seed, households), start + hours * HOUR],
-    ])
+    store.sign(messages({ seed, households, from: start, hours, withRegister: false }), [[untilKey(seed), start + hours * HOUR]])
     progress.update(((start - from) / HOUR + hours) * households, days * 24 * households)
   }
   progress.stop()
-  return { from, until, meters, toSend: store.countUnconfirmed() }
+  return { from, until, meters, toSend: store.countUnconfirmed(meters) }
 }
 
+const ENROLLED_AT_A_TIME = 10_000
+
 /** Enrols the run's meters as devices. */
-export function enrolRun({ store, enrol }: Sender, { households }: Pick<SimulatedRun, 'households'>): Promise<void> {
-  const meters = Array.from({ length: households }, (_, index) => {
-    const meter = simulatedMeter(index + 1)
-    return { meter, key: store.publicKey(meter), signer: 'device' as const, usagePoint: simulatedPoint(index + 1) }
-  })
-  return enrol(meters)
+export async function enrolRun({ store, enrol }: Sender, { seed, households }: SimulatedRun): Promise<void> {
+  for (let first = 1; first <= households; first += ENROLLED_AT_A_TIME) {
+    const count = Math.min(ENROLLED_AT_A_TIME, households - first + 1)
+    const meters = Array.from({ length: count }, (_, index) => {
+      const meter = simulatedMeter(first + index, seed)
+      const usagePoint = simulatedPoint(first + index, undefined, seed)
+      return { meter, key: store.publicKey(meter), signer: 'device' as const, usagePoint }
+    })
+    await enrol(meters)
+  }
 }
 
 /** Sends until all counts, with progress. */

@@ -62,8 +62,9 @@ export function startLoad(sender: Sender, plan: LoadPlan): Load {
 }
 
 async function enrolMeters(sender: Sender, { seed, households }: LoadPlan): Promise<void> {
-  signRun(sender.store, { seed, households, days: 0, begin: DEFAULT_BEGIN })
-  await enrolRun(sender, { households })
+  const run = { seed, households, days: 0, begin: DEFAULT_BEGIN }
+  signRun(sender.store, run)
+  await enrolRun(sender, run)
 }
 
 function recordingDoor(door: DoorClient, acknowledged: Set<string>): Pick<DoorClient, 'send' | 'heads'> {

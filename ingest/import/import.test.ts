@@ -79,6 +79,14 @@ describe('an import', () => {
     expect([...summary.kwh]).toEqual([...lclTotals([path])].map(([meter, { kwh }]) => [meter, kwh]))
   })
 
+  test('is whole whatever else waits in the store', async () => {
+    store.create(['other'])
+    const register = { obis: Buffer.from([1, 0, 1, 8, 0, 255]), unit: 30, scaler: 0, at: 0, value: 7 }
+    store.sign([{ meter: 'other', content: { sentAt: 0, profiles: [], registers: [register] } }])
+    expect(await run([file('a.csv', HEADER + lines('MAC1', 50))])).toMatchObject({ confirmed: 2, left: 0 })
+    expect(store.countUnconfirmed()).toBe(1)
+  })
+
   test('sends one message a half hour where asked to', async () => {
     const summary = await run([file('a.csv', HEADER + lines('MAC1', 50))], { message: 'half-hour' })
     expect(summary).toMatchObject({ messages: 50, intervals: 50, confirmed: 50 })

@@ -51,7 +51,7 @@ export interface ImportSummary extends LineCounts {
   readonly refused: Readonly<Record<string, number>>
   readonly givenUp: number
   readonly setAside: DeliveryReport['setAside']
-  /** Messages still in the store: 0 where all counts. */
+  /** Messages of these meters still in the store: 0 where all counts. */
   readonly left: number
 }
 
@@ -101,7 +101,7 @@ class Import {
       refused: this.#refused,
       givenUp: this.#givenUp,
       setAside: this.#setAside,
-      left: this.options.store.countUnconfirmed(),
+      left: this.options.store.countUnconfirmed(this.#meters),
     }
   }
 

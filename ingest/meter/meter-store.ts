@@ -134,8 +134,12 @@ export class MeterStore {
     }
   }
 
-  countUnconfirmed(): number {
-    return this.#unconfirmed.getKeysCount()
+  /** Entries that are not known to count, of these meters; default: of all. */
+  countUnconfirmed(meters?: Iterable<string>): number {
+    if (meters === undefined) return this.#unconfirmed.getKeysCount()
+    let count = 0
+    for (const meter of meters) count += this.#unconfirmed.getKeysCount({ start: [meter, 0], end: [meter, HIGHEST] })
+    return count
   }
 
   /** Forgets the entries up to `last` that are `wanted`: they count, or never can. Returns how many there were. */

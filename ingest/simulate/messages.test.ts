@@ -27,7 +27,7 @@ test('the same seed gives the same readings, on every machine and in every relea
   expect(textOf(messages(full))).toBe(textOf(messages(full)))
   expect(textOf(messages({ ...full, seed: 8 }))).not.toBe(textOf(messages(full)))
   expect(sha256(Buffer.from(textOf(messages(full)))).toString('hex')).toBe(
-    '6fa05b9ac48a9525be48fc507597d6ece58e62c943137463ee86781d5faf2904',
+    'b8fff3c0207990ea768abcf1722e16a2e0a88a0bc66359527c54a67e233c5ae1',
   )
 })
 
@@ -44,7 +44,7 @@ test('each household sends one message an hour, of intervals that fill it, soon 
   expect(all).toHaveLength(60)
   all.forEach(({ meter, content: { sentAt, profiles, registers } }, index) => {
     const start = FROM + Math.floor(index / 20) * HOUR
-    expect(meter).toBe(simulatedMeter((index % 20) + 1))
+    expect(meter).toBe(simulatedMeter((index % 20) + 1, 7))
     expect(profiles).toMatchObject([{ start, step: 900, unit: 30, scaler: 0 }])
     expect(profiles[0]?.values).toHaveLength(4)
     expect(profiles[0]?.values.every((value) => Number.isInteger(value) && value >= 0)).toBe(true)
@@ -105,4 +105,11 @@ test('points lie on feeders of 50, in four regions; what is no hour is refused',
   expect(simulatedPoint(201).region).toBe('north')
   expect(() => [...messages({ ...plan, from: FROM + 1 })]).toThrow('is no whole hour')
   expect(() => [...messages({ ...plan, step: 1_000 })]).toThrow('does not divide one')
+})
+
+test('households of another seed are others: their meters and usage points have other ids', () => {
+  expect([simulatedMeter(7), simulatedMeter(7, 1), simulatedMeter(7, 2)]).toEqual(['sim-000007', 'sim-000007', 'sim-2-000007'])
+  expect(simulatedPoint(7, undefined, 2).id).toBe('point-2-000007')
+  const [message] = messages({ seed: 2, households: 1, from: 1_735_689_600, hours: 1 })
+  expect(message?.meter).toBe('sim-2-000001')
 })

@@ -33,16 +33,19 @@ const QUARTER = 900
 /** Meters send within this time after the hour, ms. */
 const SPREAD_MILLIS = 120_000
 
-/** Id of household `number`, from 1. */
-export function simulatedMeter(number: number): MeterId {
-  return asMeterId(`sim-${String(number).padStart(6, '0')}`)
+/** Number of a household, from 1, as it stands in ids. Another seed has other households; those of seed 1 have the plain names. */
+const nameOf = (number: number, seed: number): string => `${seed === 1 ? '' : `${seed}-`}${String(number).padStart(6, '0')}`
+
+/** Meter of household `number`, from 1. */
+export function simulatedMeter(number: number, seed = 1): MeterId {
+  return asMeterId(`sim-${nameOf(number, seed)}`)
 }
 
 /** Where it measures: 50 households a feeder, four regions. */
-export function simulatedPoint(number: number, zone = 'Europe/London'): UsagePoint {
+export function simulatedPoint(number: number, zone = 'Europe/London', seed = 1): UsagePoint {
   const feeder = Math.floor((number - 1) / 50)
   const region = ['north', 'east', 'south', 'west'][feeder % 4] ?? 'north'
-  return { id: `point-${String(number).padStart(6, '0')}`, zone, feeder: `feeder-${feeder + 1}`, region, plan: 'flat' }
+  return { id: `point-${nameOf(number, seed)}`, zone, feeder: `feeder-${feeder + 1}`, region, plan: 'flat' }
 }
 
 /** One message of each household for each hour: all households of an hour, then the next hour. Throws RangeError on an hour or step
@@ -69,7 +72,7 @@ export function* messages(simulation: Simulation): Generator<Message> {
         const value = (draw(seed, number) % 30_000_000) + total
         registers.push({ obis: IMPORT_REGISTER_OBIS, unit: WATT_HOURS, scaler: 0, at: end, value })
       }
-      yield { meter: simulatedMeter(number), content: { sentAt, profiles, registers } }
+      yield { meter: simulatedMeter(number, seed), content: { sentAt, profiles, registers } }
     }
   }
 }

@@ -30,8 +30,9 @@ export function simulateCommand(): Command {
         await enrolRun(sender, run)
         const report = await sendRun(sender, signed)
         for (const { meter, reason } of report.setAside) tell(`${meter} is set aside: ${reason}`)
-        process.stdout.write(`${report.confirmed} messages count, ${report.left} are left\n`)
-        if (report.left > 0) process.exitCode = 1
+        const left = sender.store.countUnconfirmed(signed.meters)
+        process.stdout.write(`${report.confirmed} messages count, ${left} are left\n`)
+        if (left > 0) process.exitCode = 1
       })
     })
 }
