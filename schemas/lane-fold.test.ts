@@ -76,12 +76,13 @@ describe('a block', () => {
     )
   })
 
-  test('beyond the most that a reader keeps is skipped, and votes on the others go on', () => {
+  test('beyond its proposer’s share of what a reader keeps is skipped; votes and the others’ blocks go on', () => {
     const [candidate] = lane.fold([block]).state.candidates
     if (candidate === undefined) throw new Error('no candidate')
-    const full = { ...start, candidates: Array.from({ length: LIMITS.candidates }, () => candidate) }
-    expect(words([other, accept('a')], full)).toEqual(['too-many-candidates', 'counted'])
-    expect(words([other], { ...start, candidates: full.candidates.slice(1) })).toEqual(['candidate'])
+    const another = lane.block(genesis, { sealedAt: 1 })
+    const full = { ...start, candidates: Array.from({ length: LIMITS.candidates / 4 }, () => candidate) }
+    expect(words([another, accept('a'), other], full)).toEqual(['too-many-candidates', 'counted', 'candidate'])
+    expect(words([another], { ...start, candidates: full.candidates.slice(1) })).toEqual(['candidate'])
   })
 
   test('may begin the next source epoch, at offset 0', () => {

@@ -142,7 +142,7 @@ function whyNoCandidate(state: LaneState, block: Block, hash: Hash, rules: LaneR
   if (header.height !== final.height + 1n) return 'not-next'
   if (!equalBytes(header.previous, final.hash)) return 'other-parent'
   if (state.candidates.some((each) => equalBytes(each.hash, hash))) return 'known'
-  if (state.candidates.length >= LIMITS.candidates) return 'too-many-candidates'
+  if (!hasRoom(state, header.proposer, rules)) return 'too-many-candidates'
   if (header.registrySize < final.registrySize) return 'registry-shrinks'
   if (!offsetsFollow(header, final)) return 'offsets-do-not-follow'
   const proposer = rules
@@ -153,6 +153,15 @@ function whyNoCandidate(state: LaneState, block: Block, hash: Hash, rules: LaneR
   if (header.count !== block.entries.length || !equalBytes(merkleRoot(block.entries.map(leafHash)), header.root))
     return 'bad-root'
   return undefined
+}
+
+/** Each authority has an equal share of the candidates that readers keep: none can leave the others without room, which would stop
+ *  the lane for good. */
+function hasRoom({ candidates, final }: LaneState, proposer: string, rules: LaneRules): boolean {
+  if (candidates.length === 0) return true
+  const members = rules.authoritiesAt(final.registrySize).authorities.filter((each) => each.weight > 0)
+  const share = Math.floor(LIMITS.candidates / members.length)
+  return candidates.filter(({ header }) => header.proposer === proposer).length < share
 }
 
 /** A block goes on after its parent's last offset, or begins a new source epoch at 0. Whether the registry says so is for votes. */

@@ -36,7 +36,7 @@ export const LIMITS = {
   lanes: 1_024,
   /** Open gaps of a meter that its state carries; beyond, the oldest is given up. */
   gapsPerMeter: 8,
-  /** Candidates for one height that a reader keeps in mind. */
+  /** Candidates for one height that a reader keeps in mind, in equal shares of the authorities. */
   candidates: 1_000,
   /** How far a block’s date may be ahead of a voter’s clock, milliseconds. */
   sealedAheadMillis: 5_000,

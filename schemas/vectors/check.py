@@ -762,7 +762,8 @@ class Lane:
             ("not-next", lambda: header["height"] == final["height"] + 1),
             ("other-parent", lambda: header["previous"] == final["hash"]),
             ("known", lambda: all(each["hash"] != name for each in self.candidates)),
-            ("too-many-candidates", lambda: len(self.candidates) < 1000),
+            ("too-many-candidates", lambda: sum(each["header"]["proposer"] == header["proposer"] for each in self.candidates)
+                < 1000 // sum(each["weight"] > 0 for each in self.governance()["authorities"])),
             ("registry-shrinks", lambda: header["registrySize"] >= final["registrySize"]),
             ("offsets-do-not-follow", lambda: epochs in (0, 1) and header["attempt"] >= 0 and header["firstOffset"] == first
                 and header["lastOffset"] >= first - 1),
