@@ -16,13 +16,12 @@ import { BugError } from '../schemas/errors.js'
 import { faultCode } from '../schemas/faults.js'
 import { type Hash, hashKey } from '../schemas/hash.js'
 import type { JudgeContext } from '../schemas/judge.js'
-import { current, eligible } from '../schemas/lane-candidates.js'
 import { type Candidate, verdictHash, voteMessage } from '../schemas/lane-fold.js'
 import { encodeSignedVote, encodeVote, type Judgement, type Vote } from '../schemas/records.js'
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { attest, type Ballot, type Said } from './attest.js'
 import { type Check, type CheckPolicy, checkCandidate, rankOf } from './check.js'
-import { isStuck, repeatDue, toRepeat } from './stuck.js'
+import { isStuck, repeatDue, toRepeat, toVoteOn } from './stuck.js'
 
 export interface ValidatorDeps extends HeldKeys {
   readonly logger: Logger
@@ -138,9 +137,7 @@ export class LaneValidator {
     const key = registeredKey(set.authorities, deps)
     if (key === undefined || !set.authorities.some((each) => each.id === key.id && each.weight > 0)) return
     const stuck = isStuck(Date.now() - this.waitingSince, deps.policy.wiggleMillis)
-    const chosen = current(state, set)
-    const candidates = stuck ? eligible(state, set) : chosen === undefined ? [] : [chosen]
-    for (const candidate of candidates) {
+    for (const candidate of toVoteOn(state, set, stuck)) {
       await this.consider(candidate, stuck, key)
       if (feed.reader.state.final !== state.final) return
     }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { TestLane } from '../infra/testing/lane.js'
 import type { ChainRecord } from '../schemas/records.js'
-import { isStuck, repeatDue, toRepeat } from './stuck.js'
+import { isStuck, repeatDue, toRepeat, toVoteOn } from './stuck.js'
 
 const lane = new TestLane([1, 1, 1, 1])
 const { start, set } = lane
@@ -27,4 +27,14 @@ test('what is appended again is the candidate to be voted on; where all are void
   expect(headerOf([one, two, ...rejects(one)])).toEqual(two.header)
   expect(headerOf([ahead, one, two, ...rejects(one), ...rejects(two)])).toEqual(one.header)
   expect(headerOf([ahead])).toEqual(ahead.header)
+})
+
+test('one candidate is to be voted on; where the lane is stuck also those that others may find eligible, some of each proposer', () => {
+  const flood = Array.from({ length: 20 }, (_, index) => lane.block(final, { proposer: 'd', sealedAt: index }))
+  const [one, ahead] = [lane.block(final, { proposer: 'a' }), lane.block(final, { proposer: 'a', attempt: 3 })]
+  const state = stateOf([...flood, ahead, one])
+  const heads = (stuck: boolean) => toVoteOn(state, set, stuck).map(({ header }) => header)
+  expect(heads(false)).toEqual([flood[0]?.header])
+  expect(heads(true)).toEqual([flood[0], one, ...flood.slice(1, 17), ahead].map((each) => each?.header))
+  expect(toVoteOn(start, set, false)).toEqual([])
 })

@@ -1,6 +1,6 @@
 /** What a validator does where candidates wait and nothing becomes final: somebody may lack what it has. Pure. */
 import type { AuthoritySet } from '../schemas/consensus/turns.js'
-import { eligible } from '../schemas/lane-candidates.js'
+import { current, eligible } from '../schemas/lane-candidates.js'
 import type { Candidate, LaneState } from '../schemas/lane-fold.js'
 
 /** A lane is stuck when nothing became final for as many times the wiggle while candidates wait. */
@@ -16,6 +16,26 @@ export function repeatDue(repeats: number, place: number, wiggleMillis: number):
   const doubled = 2 ** Math.min(repeats, LONGEST_DOUBLING)
   const rounds = doubled + Math.max(0, repeats - LONGEST_DOUBLING) * 2 ** (LONGEST_DOUBLING - 1)
   return (STUCK_WIGGLES * rounds + place) * wiggleMillis
+}
+
+/** Candidates of one proposer that a stuck lane's voters look at: no flood makes them vote without end. */
+const OF_ONE_PROPOSER = 16
+
+/** What is to be voted on: one candidate; where the lane is stuck all that are eligible, and others too. For after a loss the order in
+ *  which candidates came need not be the same in every reader, and with it what is eligible: then each would wait for a candidate on
+ *  which the others do not vote. */
+export function toVoteOn(state: LaneState, set: AuthoritySet, stuck: boolean): Candidate[] {
+  const chosen = current(state, set)
+  if (!stuck) return chosen === undefined ? [] : [chosen]
+  const first = eligible(state, set)
+  const others = state.candidates.filter((each) => !first.includes(each))
+  const seen = new Map<string, number>()
+  const some = others.filter(({ header: { proposer } }) => {
+    const before = seen.get(proposer) ?? 0
+    seen.set(proposer, before + 1)
+    return before < OF_ONE_PROPOSER
+  })
+  return [...first, ...some]
 }
 
 /** The candidate whose block and votes are appended again: the one to be voted on; where all are void, the first that was. */
