@@ -11,6 +11,7 @@ import { BugError } from '../schemas/errors.js'
 import { type FinalBlock, sealMessage } from '../schemas/lane-fold.js'
 import { encodeBlock, encodeHeader } from '../schemas/records.js'
 import { type Draft, decideSeal, draft, type SealDecision, type SealPolicy } from './seal.js'
+import { nextEpoch } from './source-epoch.js'
 
 export interface SealerDeps extends HeldKeys {
   readonly logger: Logger
@@ -119,13 +120,16 @@ export class LaneSealer {
 
   private draftOf(records: Parameters<typeof draft>[2], attempt: number): Draft {
     const registry = this.deps.registry.state
-    const registryRoot = registry.rootAt(registry.size)
-    if (registryRoot === undefined) throw new BugError(`the registry has no root at its own size ${registry.size}`)
-    const { lane, reader } = this.feed
-    return draft(lane, reader.state.final, records, {
-      registrySize: registry.size,
+    const { lane, reader, sourceEpoch: newest } = this.feed
+    const { final } = reader.state
+    const { registrySize, sourceEpoch } = nextEpoch(registry, final, lane)
+    const registryRoot = registry.rootAt(registrySize)
+    if (registryRoot === undefined) throw new BugError(`the registry has no root at size ${registrySize}`)
+    // those that wait are of the newest epoch: a block that passes over another is empty
+    return draft(lane, final, sourceEpoch === newest ? records : [], {
+      registrySize,
       registryRoot,
-      sourceEpoch: this.feed.sourceEpoch,
+      sourceEpoch,
       sealedAt: Date.now(),
       proposer: this.deps.key.id,
       attempt,

@@ -75,6 +75,16 @@ describe('a candidate', () => {
     expect(found(check(block({ sealedAt: NOW - 60_000 }), { outgrownAt }))).toBe('timing registry-stale')
   })
 
+  test('may name an old registry state if it is empty and passes over a source epoch that others have followed', () => {
+    const left = { outgrownAt: () => NOW - 60_000, sourceEpoch: 2, sourceEpochAt: (size: number) => size, registrySize: 2 }
+    const empty = { entries: [], registrySize: 1, firstOffset: 0n, lastOffset: -1n }
+    expect(found(check(block({ ...empty, sourceEpoch: 1 }), left))).toBe('right')
+    const newest = { ...left, sourceEpochAt: () => 1 }
+    expect(found(check(block({ ...empty, sourceEpoch: 1 }), newest))).toBe('timing registry-stale')
+    const first = { ...left, sourceEpochAt: (size: number) => size - 1 }
+    expect(found(check(block({ ...empty, sourceEpoch: 0 }), first))).toBe('timing registry-stale')
+  })
+
   test('that is empty is not early because a reading came after it', () => {
     const late = [{ ...record(0, 'a'), timestamp: NOW + 10 }]
     expect(found(check(block({ entries: [], lastOffset: -1n }), { pending: late, rank: 2 }))).toBe('right')

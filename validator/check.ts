@@ -98,12 +98,17 @@ function checkEntries(block: Block, sight: Sight): Check | undefined {
   return at === block.entries.length ? undefined : wrong('wrong-entries', `${block.entries.length} entries, readings holds ${at}`)
 }
 
+/** An empty block that begins a source epoch which the registry has left behind: it cannot name a newer state. */
+function passesOver({ sourceEpoch, lastOffset }: Header, sight: Sight): boolean {
+  return sourceEpoch > 0 && lastOffset < 0n && sight.sourceEpochAt(sight.registrySize) > sourceEpoch
+}
+
 function checkTiming(header: Header, sight: Sight, policy: CheckPolicy): Check | undefined {
   const ahead = header.sealedAt - sight.now
   if (ahead > LIMITS.sealedAheadMillis) return timing('future-date', `sealed ${ahead} ms ahead`)
   const outgrown = sight.outgrownAt(header.registrySize)
   // by the broker's clock: the proposer's own date could lie
-  if (outgrown !== undefined && sight.appendedAt - outgrown > policy.staleMillis) {
+  if (outgrown !== undefined && !passesOver(header, sight) && sight.appendedAt - outgrown > policy.staleMillis) {
     return timing('registry-stale', `an event had come ${sight.appendedAt - outgrown} ms before`)
   }
   const first = sight.pending.find(({ offset }) => offset >= header.firstOffset && offset <= header.lastOffset)
