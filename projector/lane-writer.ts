@@ -1,5 +1,6 @@
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
+import type { WatchedPlace } from './cursor-watch.js'
 import type { Database } from './database.js'
 import type { NumberOf } from './project.js'
 import { projectBatch, writeBatch } from './write-block.js'
@@ -15,6 +16,10 @@ export interface LaneWriterOptions {
   readonly lane: number
   /** Height that is in the tables. */
   readonly height: bigint
+  /** Of the block at that height. */
+  readonly hash?: Buffer
+  /** Up to here there may be rows that the cursor does not cover. Default: none. */
+  readonly leftTo?: bigint
   readonly database: Database
   readonly numberOf: NumberOf
   /** Resolves when the rows of this many registry events are in the tables. */
@@ -32,15 +37,22 @@ export class LaneWriter {
   #written: bigint
   #work: Promise<void> | undefined
   #failure: Error | undefined
+  #hash: Buffer | undefined
 
   constructor(private readonly options: LaneWriterOptions) {
     this.#height = options.height
     this.#written = options.height
+    this.#hash = options.hash
   }
 
   /** Height in the tables. */
   get height(): bigint {
     return this.#written
+  }
+
+  /** What was taken of the lane, and what of it is in the tables. */
+  get place(): WatchedPlace {
+    return { written: this.#written, taken: this.#height, ...(this.#hash !== undefined && { blockHash: this.#hash }) }
   }
 
   get depth(): number {
@@ -81,11 +93,12 @@ export class LaneWriter {
     const blocks = this.#queue.slice(0, this.#batchLength())
     await this.options.registryReached(Math.max(...blocks.map((each) => each.header.registrySize)))
     const batch = projectBatch(blocks, this.options.numberOf)
-    await this.options.database.transaction((client) => writeBatch(client, batch))
+    await this.options.database.transaction((client) => writeBatch(client, batch, this.options.leftTo))
     this.#queue.splice(0, blocks.length)
     for (const block of blocks) {
       this.#bytes -= block.blockBytes.length
       this.#written = block.header.height
+      this.#hash = block.hash
     }
     this.options.onWritten(blocks)
     if (this.#bytes <= QUEUE_BYTES) this.#release()

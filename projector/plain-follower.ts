@@ -4,9 +4,10 @@ import type { Logger } from 'pino'
 import type { Config } from '../infra/config.js'
 import { endOffsets, LogReader, type LogRecord } from '../infra/kafka/log-reader.js'
 import { BugError } from '../schemas/errors.js'
+import type { WatchedPlace } from './cursor-watch.js'
 import type { Cursor, Source } from './cursors.js'
 import type { Database } from './database.js'
-import { writePlain } from './plain-records.js'
+import { deletePlain, writePlain } from './plain-records.js'
 
 export interface PlainFollowerOptions {
   readonly kafka: Kafka
@@ -17,6 +18,7 @@ export interface PlainFollowerOptions {
   onFailure(error: Error): void
 }
 
+const ANY_HEIGHT = 9_223_372_036_854_775_807n
 const keyOf = (source: string, partition: number) => `${source}/${partition}`
 
 /** Follows topics rejections, repairs and checkpoints into their tables. */
@@ -31,7 +33,8 @@ export class PlainFollower {
   /** Rejects with Error where a topic ends before the place that was reached: then it is another topic. */
   async start(): Promise<void> {
     const { kafka, config, logger, onFailure } = this.options
-    const positions = await Promise.all([...this.#cursors.values()].map((cursor) => this.#positionOf(cursor)))
+    const positions = []
+    for (const cursor of this.#cursors.values()) positions.push(await this.#positionOf(cursor))
     this.#reader = new LogReader({
       ...{ kafka, logger, positions, onFailure, topicPrefix: config.topicPrefix },
       groupId: `meterchain-projector-records-${randomUUID()}`,
@@ -40,11 +43,17 @@ export class PlainFollower {
     await this.#reader.start()
   }
 
+  /** How far each topic is in the tables. What is being written is not known: a move forward is not looked at. */
+  places(): Map<string, WatchedPlace> {
+    return new Map([...this.#cursors].map(([key, { height }]) => [key, { written: height, taken: ANY_HEIGHT }]))
+  }
+
   async stop(): Promise<void> {
     await this.#reader?.stop()
   }
 
-  /** What was deleted by age, before it was read, is passed over. */
+  /** What was deleted by age, before it was read, is passed over. Rows that the cursor does not cover, and that will come again, are
+   *  deleted. */
   async #positionOf({ source, lane, nextOffset }: Cursor): Promise<{ topic: Source; partition: number; offset: bigint }> {
     const { kafka, config } = this.options
     const ends = (await endOffsets(kafka, config.topicPrefix, source)).get(lane)
@@ -53,7 +62,9 @@ export class PlainFollower {
       throw new Error(
         `topic ${source}, partition ${lane}, ends at ${ends.high}, and ${nextOffset} was reached before: it was made again. Restore it, or name an empty database, which is filled from the logs.`,
       )
-    return { topic: source, partition: lane, offset: nextOffset > ends.low ? nextOffset : ends.low }
+    const offset = nextOffset > ends.low ? nextOffset : ends.low
+    await this.options.database.transaction((client) => deletePlain(client, source, lane, offset, ends.high))
+    return { topic: source, partition: lane, offset }
   }
 
   async #take(topic: string, partition: number, records: readonly LogRecord[]): Promise<void> {

@@ -51,6 +51,15 @@ export function plainRows(source: Source, lane: number, records: readonly PlainR
   return { table, rows: records.map((record) => rowOf(lane, record)).filter((row) => row !== undefined) }
 }
 
+/** Rows of offsets from one on and before another. */
+export async function deletePlain(client: ClientBase, source: Source, lane: number, from: bigint, until: bigint): Promise<void> {
+  const { table } = plainRows(source, lane, [])
+  const range = [String(from), String(until)]
+  const where = 'log_offset >= $1 AND log_offset < $2'
+  if (source === 'checkpoints') await client.query(`DELETE FROM ${table.name} WHERE ${where}`, range)
+  else await client.query(`DELETE FROM ${table.name} WHERE ${where} AND lane = $3`, [...range, lane])
+}
+
 /** Records of a plain topic, with the cursor after them. Runs inside the caller's transaction. */
 export async function writePlain(client: ClientBase, cursor: Cursor, records: readonly PlainRecord[]): Promise<Cursor> {
   const { source, lane, height, nextOffset } = cursor

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg'
 import { BugError } from '../schemas/errors.js'
 import type { RegistryState } from '../schemas/registry/state.js'
+import type { WatchedPlace } from './cursor-watch.js'
 import { moveCursor, plainCursor } from './cursors.js'
 import { copyRows, type Database } from './database.js'
 import { type MeterRows, meterRows, projectEvent } from './project-registry.js'
@@ -19,6 +20,8 @@ export class RegistryRows {
     private readonly registry: RegistryState,
     private readonly database: Database,
     size: number,
+    /** Whether there may be rows that the cursor does not cover: they are deleted as their events come again. */
+    private readonly hasLeft = false,
   ) {
     this.#size = size
   }
@@ -26,6 +29,10 @@ export class RegistryRows {
   /** Events in the tables. */
   get size(): number {
     return this.#size
+  }
+
+  get place(): WatchedPlace {
+    return { written: BigInt(this.#size), taken: BigInt(Math.max(this.#size, this.#wanted)) }
   }
 
   /** Resolves when the rows of the first `size` events are in the tables; the fold must have reached that size. */
@@ -47,7 +54,7 @@ export class RegistryRows {
   async #run(): Promise<void> {
     while (this.#size < this.#wanted) {
       const batch = collectEvents(this.registry, this.#size, this.#wanted)
-      await this.database.transaction((client) => writeEvents(client, this.#size, batch))
+      await this.database.transaction((client) => writeEvents(client, this.#size, batch, this.hasLeft))
       this.#size += batch.events.length
     }
   }
@@ -85,10 +92,17 @@ export function rowsOfMeter(registry: RegistryState, meter: string, size: number
   return rows
 }
 
-async function writeEvents(client: ClientBase, from: number, { events, enrolled, changed }: EventBatch): Promise<void> {
+async function writeEvents(
+  client: ClientBase,
+  from: number,
+  { events, enrolled, changed }: EventBatch,
+  hasLeft: boolean,
+): Promise<void> {
   const cursor = plainCursor('registry', 0, BigInt(from + events.length), 0n)
   if ((await moveCursor(client, BigInt(from), cursor)) === 'already') return
-  const numbers = changed.map((each) => each.meter[0])
+  if (hasLeft)
+    await client.query('DELETE FROM ledger.registry_events WHERE event_index BETWEEN $1 AND $2', [from, from + events.length - 1])
+  const numbers = (hasLeft ? [...enrolled, ...changed] : changed).map((each) => each.meter[0])
   if (numbers.length > 0) {
     await client.query('DELETE FROM store.meters WHERE number = ANY($1::int4[])', [numbers])
     await client.query('DELETE FROM store.assignments WHERE meter = ANY($1::int4[])', [numbers])

@@ -8,6 +8,8 @@ import pino from 'pino'
 import { loadConfig } from '../infra/config.js'
 import { sodiumSignatures } from '../infra/crypto/sodium.js'
 import { createKafka } from '../infra/kafka/client.js'
+import { LogWriter } from '../infra/kafka/log-writer.js'
+import { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { deleteTopics, ensureTopics } from '../infra/kafka/topics.js'
 import { RegistryFollower } from '../infra/registry/registry-follower.js'
 import { TestLane } from '../infra/testing/final-blocks.js'
@@ -38,6 +40,7 @@ let producer: Producer
 let database: TestDatabase
 let registry: TestRegistry
 let follower: RegistryFollower
+let writer: LogWriter
 let running: RunningProjector | undefined
 let lanes: TestLane[]
 let meter: SignedMeter
@@ -46,6 +49,7 @@ const sent = { events: 0, records: [0, 0] }
 const start = () =>
   startProjector({
     ...{ config, logger, kafka, registry: follower, signatures: sodiumSignatures, databaseUrl: database.writerUrl },
+    ...{ folder: home, writer, ids: new SchemaIds({ Repair: 1 }) },
     onFatal: (error) => void failures.push(error),
   })
 
@@ -81,10 +85,13 @@ beforeAll(async () => {
   follower = await RegistryFollower.open({ kafka, config, path: join(home, 'registry'), logger, signatures: sodiumSignatures })
   await follower.start()
   await follower.caughtUp()
+  writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
+  await writer.connect()
 }, 60_000)
 afterAll(async () => {
   await running?.stop()
   await follower.close()
+  await writer.disconnect()
   await producer.disconnect()
   await deleteTopics(kafka, config)
   await database.drop()
@@ -135,11 +142,11 @@ test('a chain that is appended a second time changes nothing', async () => {
 }, 60_000)
 
 test('a topic that ends before what was taken of it is told, with what to do', async () => {
-  const writer = new Database({ url: database.writerUrl, logger, connections: 1 })
+  const tables = new Database({ url: database.writerUrl, logger, connections: 1 })
   const cursors = [plainCursor('checkpoints', 0, 1_000n, 1_000n)]
   const onFailure = (error: Error) => void failures.push(error)
-  const plain = new PlainFollower({ kafka, config, logger, database: writer, cursors, onFailure })
+  const plain = new PlainFollower({ kafka, config, logger, database: tables, cursors, onFailure })
   await expect(plain.start()).rejects.toThrow(/checkpoints, partition 0, ends at \d+, and 1000 was reached.*Restore it/)
   await plain.stop()
-  await writer.close()
+  await tables.close()
 }, 60_000)

@@ -7,18 +7,25 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { Config } from '../infra/config.js'
 import { startHealthServer } from '../infra/health.js'
 import { endOffsets } from '../infra/kafka/log-reader.js'
+import type { LogWriter } from '../infra/kafka/log-writer.js'
+import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
 import type { Running } from '../infra/stage-runtime.js'
+import { hex } from '../schemas/bytes.js'
 import type { Signatures } from '../schemas/ed25519.js'
 import { BugError } from '../schemas/errors.js'
 import { faultOfCode } from '../schemas/faults.js'
+import type { FinalBlock } from '../schemas/lane-fold.js'
+import { CursorWatch } from './cursor-watch.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
 import { startQuery } from './query/start.js'
-import { recover, withinLog } from './recover.js'
+import { type Recovered, recover, withinLog } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
+import { type TellRepair, ToldRepair, tellInto } from './repairs/repair-events.js'
+import { Replay } from './repairs/replay.js'
 
 export interface ProjectorDeps {
   readonly config: Config
@@ -29,6 +36,10 @@ export interface ProjectorDeps {
   readonly signatures: Signatures
   /** PostgreSQL as the writer. */
   readonly databaseUrl: string
+  /** Where the projector keeps how far the tables were. */
+  readonly folder: string
+  readonly writer: LogWriter
+  readonly ids: SchemaIds
   onFatal(error: Error): void
 }
 
@@ -48,8 +59,13 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const registryRows = new RegistryRows(registry.state, database, recovered.registrySize)
-  const writers = startWriters(deps, metrics, database, registryRows, recovered.positions)
+  const tell = tellInto(deps.writer, deps.ids)
+  for (const lane of recovered.mended) await tellMended(lane, tell)
+  const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
+  const writers = startWriters(deps, metrics, database, registryRows, recovered)
+  const heights = () => new Map([...writers].map(([lane, writer]) => [lane, writer.height]))
+  const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
+  await replay.begin(heights())
   const writerOf = (lane: number): LaneWriter => {
     const writer = writers.get(lane)
     if (writer === undefined) throw new BugError(`lane ${lane} is not written here`)
@@ -76,12 +92,20 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
   const endEvents = registry.onEvent(keepRegistry)
   keepRegistry()
   await Promise.all([follower.start(), plain.start()])
+  const places = () =>
+    new Map([
+      ...[...writers].map(([lane, writer]) => [`chain/${lane}`, writer.place] as const),
+      ['registry/0', registryRows.place] as const,
+      ...plain.places(),
+    ])
+  const watch = new CursorWatch(database, places, () => replay.reached(heights()), deps.onFatal)
+  watch.start()
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
   const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
   return {
     port: health.port,
     queryPort: query.port,
-    heights: () => new Map([...writers].map(([lane, writer]) => [lane, writer.height])),
+    heights,
     caughtUp: async (deadlineMillis) => {
       await follower.caughtUp(deadlineMillis)
       await idle()
@@ -89,7 +113,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
     },
     stop: async () => {
       endEvents()
-      await query.stop()
+      await Promise.all([query.stop(), watch.stop()])
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
       await registryRows.idle()
@@ -104,17 +128,26 @@ function startWriters(
   metrics: Metrics,
   database: Database,
   registryRows: RegistryRows,
-  positions: ReadonlyMap<number, { final: { height: bigint } }>,
+  { positions, leftTo }: Recovered,
 ): Map<number, LaneWriter> {
-  const writerOf = (lane: number, height: bigint) =>
+  const writerOf = (lane: number, { height, hash }: FinalBlock) =>
     new LaneWriter({
-      ...{ lane, height, database },
+      ...{ lane, height, hash, database, leftTo: leftTo.get(lane) ?? 0n },
       numberOf: (meter, size) => registry.state.meterAt(meter, size)?.ordinal,
       registryReached: (size) => registryRows.reach(size),
       onWritten: (blocks) => blocks.forEach((block) => void measure(metrics, block)),
       onFailure: onFatal,
     })
-  return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final.height)]))
+  return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final)]))
+}
+
+async function tellMended(lane: number, tell: TellRepair): Promise<void> {
+  const told = new ToldRepair(
+    { kind: 'reproject', lane, subject: 'cursor of chain', fault: 'rows-differ', by: 'projector' },
+    tell,
+  )
+  await told.requested('the cursor contradicted the row of its block')
+  await told.ended('completed', 'the cursor is as the row of its block has it')
 }
 
 function measure(metrics: Metrics, { notCounted, block, timestamp }: Finalized): void {

@@ -5,7 +5,7 @@ import { BugError } from '../schemas/errors.js'
 import { chainCursor, moveCursor } from './cursors.js'
 import { copyRows } from './database.js'
 import { type BlockRows, intervalRows, type NumberOf, projectBlock } from './project.js'
-import { BLOCKS, type ChannelRow, INTERVALS, READINGS, REGISTERS, REJECTIONS, VOTES } from './rows/tables.js'
+import { BLOCK_TABLES, BLOCKS, type ChannelRow, INTERVALS, READINGS, REGISTERS, REJECTIONS, VOTES } from './rows/tables.js'
 
 export interface Batch {
   readonly blocks: readonly Finalized[]
@@ -18,13 +18,15 @@ export const projectBatch = (blocks: readonly Finalized[], numberOf: NumberOf): 
   rows: blocks.map((block) => projectBlock(block, numberOf)),
 })
 
-/** Runs inside the caller's transaction. Blocks that are in the tables already change nothing. */
-export async function writeBatch(client: ClientBase, { blocks, rows }: Batch): Promise<void> {
+/** Runs inside the caller's transaction. Blocks that are in the tables already change nothing. `leftTo`: up to this height there may be
+ *  rows that no cursor covers, which are deleted as their blocks come again. */
+export async function writeBatch(client: ClientBase, { blocks, rows }: Batch, leftTo = 0n): Promise<void> {
   const [first] = blocks
   const last = blocks.at(-1)
   if (first === undefined || last === undefined) throw new BugError('a batch without blocks')
   // first, so that whoever else writes this lane waits or fails before it has sent a row
   if ((await moveCursor(client, first.header.height - 1n, chainCursor(last.lane, positionAfter(last)))) === 'already') return
+  if (first.header.height <= leftTo) await deleteBlocks(client, first.lane, first.header.height, last.header.height)
   await addChannels(client, new Map(rows.flatMap((each) => [...each.channels])))
   await copyRows(
     client,
@@ -52,6 +54,12 @@ export async function writeBatch(client: ClientBase, { blocks, rows }: Batch): P
     REJECTIONS,
     rows.flatMap((each) => each.rejections),
   )
+}
+
+async function deleteBlocks(client: ClientBase, lane: number, first: bigint, last: bigint): Promise<void> {
+  const range = [lane, String(first), String(last)]
+  for (const { name } of BLOCK_TABLES)
+    await client.query(`DELETE FROM ${name} WHERE lane = $1 AND height BETWEEN $2 AND $3`, range)
 }
 
 function positionAfter({ header, hash, verdictHash, nextOffset }: Finalized) {

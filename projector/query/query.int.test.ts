@@ -11,6 +11,8 @@ import pino from 'pino'
 import { loadConfig } from '../../infra/config.js'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { createKafka } from '../../infra/kafka/client.js'
+import { LogWriter } from '../../infra/kafka/log-writer.js'
+import { SchemaIds } from '../../infra/kafka/schema-ids.js'
 import { deleteTopics, ensureTopics } from '../../infra/kafka/topics.js'
 import { createMetrics } from '../../infra/metrics.js'
 import { RegistryFollower } from '../../infra/registry/registry-follower.js'
@@ -41,6 +43,7 @@ const failures: Error[] = []
 let kafka: Kafka
 let database: TestDatabase
 let follower: RegistryFollower
+let writer: LogWriter
 let running: RunningProjector
 let admin: pg.Client
 
@@ -87,8 +90,11 @@ beforeAll(async () => {
   follower = await RegistryFollower.open({ kafka, config, path: join(home, 'registry'), logger, signatures: sodiumSignatures })
   await follower.start()
   await follower.caughtUp()
+  writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
+  await writer.connect()
   running = await startProjector({
     ...{ config, logger, kafka, registry: follower, signatures: sodiumSignatures, databaseUrl: database.writerUrl },
+    ...{ folder: home, writer, ids: new SchemaIds({ Repair: 1 }) },
     onFatal: (error) => void failures.push(error),
   })
   await running.caughtUp()
@@ -96,6 +102,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await running?.stop()
   await follower.close()
+  await writer.disconnect()
   await deleteTopics(kafka, config)
   await admin.end()
   await database.drop()
