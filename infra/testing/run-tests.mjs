@@ -16,6 +16,7 @@ for (const [name, port] of Object.entries(PORTS)) environment[`METERCHAIN_${name
 const tests = { ...process.env }
 for (const name of Object.keys(tests)) if (name.startsWith('METERCHAIN_')) delete tests[name]
 Object.assign(tests, {
+  METERCHAIN_TEST_THOROUGH: 'true',
   METERCHAIN_TEST_HOME: HOME,
   METERCHAIN_TEST_BROKERS: `127.0.0.1:${PORTS.KAFKA_PORT}`,
   METERCHAIN_TEST_REGISTRY_URL: `http://127.0.0.1:${PORTS.REGISTRY_PORT}/apis/ccompat/v7`,

@@ -6,14 +6,15 @@ import { hashKey } from '../../../schemas/hash.js'
 import { blockHash, type LaneState } from '../../../schemas/lane-fold.js'
 import { encodeHeader } from '../../../schemas/records.js'
 import { LaneReader } from '../../chain/lane-reader.js'
+import { isThorough } from '../thorough.js'
 import type { Manner } from './false-authority.js'
 import { agree, readAll } from './restore.js'
 import { type Plan, Schedule } from './schedule.js'
 import { accept, judge, LANE, REGISTRY, type World } from './world.js'
 
 // Random schedules of one lane under the product's own fold, turn order, sealing, checks and votes: see schedule.ts. LANE_SCHEDULES says
-// how many of each kind; what is not said is a selection for every day.
-const SCHEDULES = Number(process.env.LANE_SCHEDULES ?? 150)
+// how many of each kind; where it is not said, a few for daily work, and more in `make test`.
+const SCHEDULES = Number(process.env.LANE_SCHEDULES ?? (isThorough ? 150 : 20))
 const DEADLINE_MILLIS = 60_000 + SCHEDULES * 100
 
 const weighed = (weights: readonly number[], wanted: readonly (Manner | undefined)[]): ReadonlyMap<number, Manner> => {
