@@ -240,7 +240,13 @@ whereLondonIs(
     const seen: number[] = []
     const summary = await run(london, { onProgress: ({ confirmed }) => seen.push(confirmed) })
     const totals = lclTotals(london)
-    expect(summary).toMatchObject({ malformed: 0, left: 0, files: london.length, meters: london.length, confirmed: summary.messages })
+    expect(summary).toMatchObject({
+      malformed: 0,
+      left: 0,
+      files: london.length,
+      meters: london.length,
+      confirmed: summary.messages,
+    })
     expect(summary.intervals).toBe([...totals.values()].reduce((sum, { intervals }) => sum + intervals, 0))
     expect(new Map([...totals].map(([meter, { kwh }]) => [meter, kwh]))).toEqual(summary.kwh)
     expect(seen.at(-1)).toBe(summary.confirmed)
