@@ -1,6 +1,7 @@
 /** Seals one lane: calls the core at each change, signs, appends, and waits to see its block in the log before it thinks again. */
 import type { Logger } from 'pino'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
+import { Lookout } from '../infra/chain/lookout.js'
 import { sign } from '../infra/crypto/sodium.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
@@ -26,10 +27,7 @@ export interface SealerDeps extends HeldKeys {
 }
 
 export class LaneSealer {
-  private timer: NodeJS.Timeout | undefined
-  private running: Promise<void> | undefined
-  private again = false
-  private stopped = false
+  private readonly lookout: Lookout
   /** The block that we appended last, by its offset in `chain`: no other is sealed before it has been read. */
   private last: { readonly final: FinalBlock; readonly attempt: number; readonly offset: bigint } | undefined
   private isTold = false
@@ -37,38 +35,25 @@ export class LaneSealer {
   constructor(
     private readonly feed: LaneFeed,
     private readonly deps: SealerDeps,
-  ) {}
+  ) {
+    this.lookout = new Lookout(() => this.look(), deps.onFatal)
+  }
 
-  /** Something changed: look, unless we look already; then look again afterwards. */
+  /** Something changed. */
   poke(): void {
-    if (this.stopped) return
-    if (this.running !== undefined) {
-      this.again = true
-      return
-    }
-    this.running = this.look()
-      .catch((error: Error) => this.deps.onFatal(error))
-      .finally(() => {
-        this.running = undefined
-        if (!this.again) return
-        this.again = false
-        this.poke()
-      })
+    this.lookout.poke()
   }
 
   /** Resolves when nothing of this lane is on its way any more. */
-  async stop(): Promise<void> {
-    this.stopped = true
-    clearTimeout(this.timer)
-    await this.running
+  stop(): Promise<void> {
+    return this.lookout.stop()
   }
 
   private async look(): Promise<void> {
-    clearTimeout(this.timer)
     const { feed, deps } = this
     if (!this.mayDecide()) return
     const first = this.decide()
-    if (first.kind === 'wait') this.timer = setTimeout(() => this.poke(), Math.max(1, first.until - Date.now()))
+    if (first.kind === 'wait') this.lookout.pokeIn(first.until - Date.now())
     if (first.kind !== 'seal') return
     // No reading that the door knew may be unknown to the block: the registry is read to an end that was fetched after the readings.
     const records = feed.pending.slice(0, first.count)
@@ -77,7 +62,7 @@ export class LaneSealer {
     const decision = this.mayDecide() && feed.reader.state.final === final ? this.decide() : undefined
     const key = this.registeredKey()
     if (decision?.kind === 'seal' && key !== undefined) await this.append(this.draftOf(records, decision.attempt), final, key)
-    else this.again = true
+    else this.lookout.poke()
   }
 
   private mayDecide(): boolean {

@@ -250,5 +250,9 @@ test('a cursor of a lane that is none does not keep the projector from starting'
   )
   const { positions, plain } = await recover(database, registry.state)
   expect([...positions.keys()]).toEqual([0])
-  expect(plain.map(({ source, lane: number }) => `${source}/${number}`).toSorted()).toEqual(['checkpoints/0', 'rejections/0'])
+  expect(plain.map(({ source, lane: number }) => `${source}/${number}`).toSorted()).toEqual([
+    'checkpoints/0',
+    'rejections/0',
+    'repairs/0',
+  ])
 })

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { adoptVerdict, type BlockJudgement, type JudgeSource, judgeBlock } from '../infra/chain/judge-block.js'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import type { Finalized, HeldBlock } from '../infra/chain/lane-reader.js'
+import { Lookout } from '../infra/chain/lookout.js'
 import type { MeterStates } from '../infra/chain/meter-states.js'
 import { sign } from '../infra/crypto/sodium.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
@@ -52,10 +53,7 @@ const LOOK_AGAIN_MILLIS = 250
 
 export class LaneValidator {
   private readonly opinions = new Map<string, Opinion>()
-  private timer: NodeJS.Timeout | undefined
-  private running: Promise<void> | undefined
-  private again = false
-  private stopped = false
+  private readonly lookout: Lookout
   /** Since when candidates have waited at this height, milliseconds. */
   private waitingSince = 0
   /** How often we have appended again, at this height, what others may lack. */
@@ -64,28 +62,17 @@ export class LaneValidator {
   constructor(
     private readonly feed: LaneFeed,
     private readonly deps: ValidatorDeps,
-  ) {}
-
-  poke(): void {
-    if (this.stopped) return
-    if (this.running !== undefined) {
-      this.again = true
-      return
-    }
-    this.running = this.look()
-      .catch((error: Error) => this.deps.onFatal(error))
-      .finally(() => {
-        this.running = undefined
-        if (!this.again) return
-        this.again = false
-        this.poke()
-      })
+  ) {
+    this.lookout = new Lookout(() => this.look(), deps.onFatal)
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true
-    clearTimeout(this.timer)
-    await this.running
+  /** Something changed. */
+  poke(): void {
+    this.lookout.poke()
+  }
+
+  stop(): Promise<void> {
+    return this.lookout.stop()
   }
 
   /** Keeps what the final block made of its meters; the log's verdict binds, whatever this authority thought. */
@@ -126,12 +113,11 @@ export class LaneValidator {
   }
 
   private async look(): Promise<void> {
-    clearTimeout(this.timer)
     const { feed, deps } = this
     const { state } = feed.reader
     if (state.candidates.length === 0) return
     if (this.waitingSince === 0) this.waitingSince = Date.now()
-    this.timer = setTimeout(() => this.poke(), LOOK_AGAIN_MILLIS)
+    this.lookout.pokeIn(LOOK_AGAIN_MILLIS)
     if (!feed.isAtEnd) return
     const set = deps.registry.state.governanceAt(state.final.registrySize)
     const key = registeredKey(set.authorities, deps)

@@ -21,7 +21,8 @@ import { EventRefusedError, submitEvent, submitSigned } from './registry-writer.
 import { newBody, signBody } from './sign-event.js'
 
 const logger = pino({ level: 'silent' })
-const kafka = createKafka(loadConfig(), logger)
+const brokers = process.env.METERCHAIN_TEST_BROKERS ?? '127.0.0.1:19092'
+const kafka = createKafka(loadConfig({ METERCHAIN_BROKERS: brokers }), logger)
 const ids = { frame: (_name: string, body: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), body]) }
 const keys = [1, 2, 3, 4].map((n) => testAuthorityKey(`authority-${n}`))
 const genesis = testGenesis({ authorities: 4 })

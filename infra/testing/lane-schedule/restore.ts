@@ -1,4 +1,4 @@
-import { hashKey } from '../../../schemas/hash.js'
+import { hashKey, ZERO_HASH } from '../../../schemas/hash.js'
 import { encodeSignedVote } from '../../../schemas/records.js'
 import { type Finalized, LaneReader, type LaneRecord } from '../../chain/lane-reader.js'
 import { LANE, type World } from './world.js'
@@ -10,9 +10,11 @@ export function readAll(world: World, log: readonly LaneRecord[]): { reader: Lan
   return { reader, finals }
 }
 
-/** Whether one of the two made everything final that the other did, and nothing else. */
+/** Whether both made the same blocks final. Neither less nor more will do: where a false authority's first accept is lost, its second,
+ *  of another verdict, counts for fresh readers alone. They lack a certificate then, or have one that live readers never get, and no
+ *  appending mends that: an accept is for good. */
 export function agree(one: readonly Finalized[], other: readonly Finalized[]): boolean {
-  return one.slice(0, other.length).every(({ hash }, index) => hashKey(hash) === hashKey(other[index]?.hash ?? hash))
+  return one.length === other.length && one.every(({ hash }, index) => hashKey(hash) === hashKey(other[index]?.hash ?? ZERO_HASH))
 }
 
 /** Appends what a fresh reader of the damaged log lacks: from the first height that it cannot make final, each final block and the
