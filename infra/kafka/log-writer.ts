@@ -122,7 +122,7 @@ export class LogWriter {
 }
 
 /** The Kafka error code at the bottom of KafkaJS's nested errors, or the name of the error. */
-function deepestType(error: unknown): string {
+export function deepestType(error: unknown): string {
   let at: unknown = error
   while (at instanceof kafkajs.KafkaJSError && at.cause !== undefined && at.cause !== null) at = at.cause
   const { type, name } = at as { type?: string; name?: string }
