@@ -59,13 +59,12 @@ export async function startChainer(deps: ChainerDeps): Promise<Running & { port:
     if (registry.state.governanceAt(registry.state.size).since === index + 1) changedAt = timestamp
     pokeAll()
   })
-  const isReady = () => {
-    const behind = feeds.all().filter((feed) => !feed.isAtEnd)
-    return behind.length === 0
-      ? { ready: true }
-      : { ready: false, why: `reading lanes ${behind.map((feed) => feed.lane).join(', ')}` }
-  }
-  const health = await startHealthServer({ host: config.host, port: config.chainerPort, metrics, isReady })
+  const health = await startHealthServer({
+    host: config.host,
+    port: config.chainerPort,
+    metrics,
+    isReady: () => feeds.readiness(),
+  })
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'sealing')
   const stop = async () => {

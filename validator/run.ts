@@ -87,13 +87,12 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     eventTimes.note(index, timestamp)
     for (const validator of validators.values()) validator.poke()
   })
-  const isReady = () => {
-    const behind = feeds.all().filter((feed) => !feed.isAtEnd)
-    return behind.length === 0
-      ? { ready: true }
-      : { ready: false, why: `reading lanes ${behind.map((feed) => feed.lane).join(', ')}` }
-  }
-  const health = await startHealthServer({ host: config.host, port: config.validatorPort, metrics, isReady })
+  const health = await startHealthServer({
+    host: config.host,
+    port: config.validatorPort,
+    metrics,
+    isReady: () => feeds.readiness(),
+  })
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const stop = async () => {

@@ -1,7 +1,7 @@
 /** What the kernel tells of processes, https://man7.org/linux/man-pages/man5/proc.5.html: their CPU time and memory, with that of all
  *  that they started. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { systemErrorCode } from '../supervisor/system-error.js'
+import { readdirSync } from 'node:fs'
+import { readIfThere } from '../supervisor/pid-file.js'
 
 export interface ProcessStat {
   readonly pid: number
@@ -62,15 +62,5 @@ export function usageOf(root: number, processes: readonly ProcessStat[]): TreeUs
   return {
     cpuMicros: tree.reduce((sum, pid) => sum + (known.get(pid)?.cpuMicros ?? 0), 0),
     anonBytes: tree.reduce((sum, pid) => sum + parseAnonBytes(readIfThere(`/proc/${pid}/status`) ?? ''), 0),
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    // ESRCH: the process ended between open and read
-    if (['ENOENT', 'ESRCH'].includes(systemErrorCode(error) ?? '')) return undefined
-    throw error
   }
 }

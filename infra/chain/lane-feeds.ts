@@ -7,6 +7,7 @@ import type { LaneRules } from '../../schemas/lane-fold.js'
 import { splitEntries } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import type { Config } from '../config.js'
+import type { Readiness } from '../health.js'
 import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules } from './lane-reader.js'
@@ -168,6 +169,14 @@ export class LaneFeeds {
 
   all(): LaneFeed[] {
     return [...this.feeds.values()]
+  }
+
+  /** Ready where every lane has been read to its end. */
+  readiness(): Readiness {
+    const behind = this.all().filter((feed) => !feed.isAtEnd)
+    return behind.length === 0
+      ? { ready: true }
+      : { ready: false, why: `reading lanes ${behind.map((feed) => feed.lane).join(', ')}` }
   }
 
   private feed(lane: number): LaneFeed {

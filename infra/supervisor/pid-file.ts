@@ -20,7 +20,8 @@ const START_TIME_FIELD = 22
 /** What a shell runs to write its own identity to file descriptor 3 (`exec` afterwards keeps pid and start time). */
 export const WRITE_IDENTITY = `cat /proc/$$/stat ${BOOT_ID_FILE} >&3`
 
-function readIfThere(path: string): string | undefined {
+/** A file of a process that may end at any moment, or of one that has; undefined where it is gone. */
+export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import pino from 'pino'
-import { loadConfig } from '../../config.js'
+import { type Config, loadConfig } from '../../config.js'
 import { createKafka } from '../../kafka/client.js'
 import { endOffsets } from '../../kafka/log-reader.js'
 import { checkTopics, ensureTopics, topicName, topicSpecs } from '../../kafka/topics.js'
@@ -18,7 +18,7 @@ export function topicsCommand(): Command {
     .action(async () => {
       const { config, kafka } = kafkaOf()
       await ensureTopics(kafka, config)
-      process.stdout.write(`${topicSpecs(config).length} topics are as they must be on ${config.brokers.join(',')}\n`)
+      sayAllRight(config)
     })
   topics
     .command('check')
@@ -26,7 +26,7 @@ export function topicsCommand(): Command {
     .action(async () => {
       const { config, kafka } = kafkaOf()
       await checkTopics(kafka, config)
-      process.stdout.write(`${topicSpecs(config).length} topics are as they must be on ${config.brokers.join(',')}\n`)
+      sayAllRight(config)
     })
   topics
     .command('list')
@@ -43,3 +43,6 @@ export function topicsCommand(): Command {
     })
   return topics
 }
+
+const sayAllRight = (config: Config): void =>
+  void process.stdout.write(`${topicSpecs(config).length} topics are as they must be on ${config.brokers.join(',')}\n`)
