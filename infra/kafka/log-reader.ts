@@ -2,6 +2,7 @@
  *  a group of its own whose one member is assigned just what it asks for; the place to go on is ours and never committed. */
 import { randomUUID } from 'node:crypto'
 import kafkajs, {
+  type Admin,
   AssignerProtocol,
   type Consumer,
   type EachBatchPayload,
@@ -13,6 +14,7 @@ import pino, { type Logger } from 'pino'
 import { TransientError } from '../../schemas/errors.js'
 import { LIMITS } from '../../schemas/limits.js'
 import type { TopicName } from '../stage.js'
+import { untilBrokerKnows } from './not-yet.js'
 
 /** A record, in memory of its own. */
 export interface LogRecord {
@@ -277,12 +279,16 @@ export async function endOffsets(kafka: Kafka, topicPrefix: string, topic: strin
   await admin.connect()
   try {
     const name = topicPrefix + topic
-    if (!(await admin.listTopics()).includes(name)) return new Map()
-    const offsets = await admin.fetchTopicOffsets(name)
-    return new Map(offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
+    return (await admin.listTopics()).includes(name) ? await offsetRanges(admin, name) : new Map()
   } finally {
     await admin.disconnect()
   }
+}
+
+/** What each partition of a topic that is there holds now. */
+export async function offsetRanges(admin: Admin, name: string): Promise<Map<number, OffsetRange>> {
+  const offsets = await untilBrokerKnows(`topic ${name}`, () => admin.fetchTopicOffsets(name))
+  return new Map(offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]))
 }
 
 export interface ReadLogOptions {

@@ -1,9 +1,10 @@
 /** Appends to one partition at a time, and believes only an answer that names it. Readers drop what a retry doubles. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import kafkajs, { type Kafka, type Producer } from 'kafkajs'
+import type { Kafka, Producer } from 'kafkajs'
 import type { Logger } from 'pino'
 import { TransientError } from '../../schemas/errors.js'
 import type { TopicName } from '../stage.js'
+import { deepestType } from './not-yet.js'
 
 export interface LogMessage {
   readonly key?: Buffer | string | null
@@ -119,12 +120,4 @@ export class LogWriter {
     }
     return BigInt(answer.baseOffset)
   }
-}
-
-/** The Kafka error code at the bottom of KafkaJS's nested errors, or the name of the error. */
-export function deepestType(error: unknown): string {
-  let at: unknown = error
-  while (at instanceof kafkajs.KafkaJSError && at.cause !== undefined && at.cause !== null) at = at.cause
-  const { type, name } = at as { type?: string; name?: string }
-  return type ?? name ?? 'unknown'
 }

@@ -1,10 +1,8 @@
 /** The topics: what each must be like, and the one command that makes them and refuses those that are not so. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type Admin, type Kafka } from 'kafkajs'
-import { TransientError } from '../../schemas/errors.js'
 import type { Config } from '../config.js'
 import type { TopicName } from '../stage.js'
-import { deepestType } from './log-writer.js'
+import { untilBrokerKnows } from './not-yet.js'
 
 export interface TopicSpec {
   readonly name: TopicName
@@ -65,29 +63,6 @@ async function withAdmin<T>(kafka: Kafka, use: (admin: Admin) => Promise<T>): Pr
   }
 }
 
-const LED_MILLIS = 30_000
-const LED_POLL_MILLIS = 50
-/** What a broker says of a topic that the controller has made and that has not come to it yet. KafkaJS waits through the second alone. */
-const NOT_YET = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'])
-
-/** Resolves when the broker knows these topics. Rejects with TransientError at the deadline. */
-async function untilLed(admin: Admin, topics: string[]): Promise<void> {
-  const giveUpAt = Date.now() + LED_MILLIS
-  for (;;) {
-    const code = await admin.fetchTopicMetadata({ topics }).then(() => undefined, codeOf)
-    if (code === undefined) return
-    if (Date.now() > giveUpAt) throw new TransientError(`the broker does not know the new topics ${topics.join(', ')}: ${code}`)
-    await sleep(LED_POLL_MILLIS)
-  }
-}
-
-/** The code of an error that passes; any other error is thrown on. */
-function codeOf(error: unknown): string {
-  const code = deepestType(error)
-  if (!NOT_YET.has(code)) throw error
-  return code
-}
-
 /** Makes the topics that are missing and checks all. Safe to run twice. Throws TopicMismatchError. */
 export function ensureTopics(kafka: Kafka, config: TopicConfig & Pick<Config, 'brokers'>): Promise<void> {
   return withAdmin(kafka, async (admin) => {
@@ -103,10 +78,8 @@ export function ensureTopics(kafka: Kafka, config: TopicConfig & Pick<Config, 'b
           configEntries: Object.entries(spec.settings).map(([name, value]) => ({ name, value })),
         })),
       })
-      await untilLed(
-        admin,
-        missing.map((spec) => topicName(config, spec.name)),
-      )
+      const topics = missing.map((spec) => topicName(config, spec.name))
+      await untilBrokerKnows(`the new topics ${topics.join(', ')}`, () => admin.fetchTopicMetadata({ topics }))
     }
     await check(admin, config)
   })

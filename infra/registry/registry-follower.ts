@@ -7,7 +7,7 @@ import type { Signatures } from '../../schemas/ed25519.js'
 import { BugError, TransientError } from '../../schemas/errors.js'
 import type { RegistryEvent } from '../../schemas/records.js'
 import { RegistryState } from '../../schemas/registry/state.js'
-import { LogReader, type LogRecord } from '../kafka/log-reader.js'
+import { LogReader, type LogRecord, offsetRanges } from '../kafka/log-reader.js'
 import { LmdbRegistryStore } from './lmdb-registry-store.js'
 import { RegistryLog } from './registry-log.js'
 import { Waiters } from './waiters.js'
@@ -138,12 +138,12 @@ export class RegistryFollower {
 
   async #range(): Promise<{ low: bigint; high: bigint }> {
     const topic = this.#options.config.topicPrefix + TOPIC
-    const offsets = await this.#admin.fetchTopicOffsets(topic).catch((cause: unknown) => {
+    const ranges = await offsetRanges(this.#admin, topic).catch((cause: unknown) => {
       throw new TransientError(`the end of topic ${topic} cannot be had from the broker: ${String(cause)}`, { cause })
     })
-    const found = offsets.find(({ partition }) => partition === 0)
+    const found = ranges.get(0)
     if (found === undefined) throw new BugError(`topic ${topic} has no partition 0`)
-    return { low: BigInt(found.low), high: BigInt(found.high) }
+    return found
   }
 
   async #fold(records: readonly LogRecord[], reached: bigint): Promise<void> {
