@@ -74,7 +74,10 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       new LaneValidator(feed, {
         ...deps,
         states,
-        policy: { wiggleMillis: config.wiggleMillis, staleMillis: STALE_MILLIS, patienceMillis: PATIENCE_MILLIS },
+        wiggleMillis: config.wiggleMillis,
+        staleMillis: STALE_MILLIS,
+        patienceMillis: PATIENCE_MILLIS,
+        isVouchedFor: () => true,
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
         outgrownAt: (size) => eventTimes.outgrownAt(size),
         onVoted: (vote) => metrics.votes.inc({ judgement: vote.judgement.kind }),
