@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import pino from 'pino'
-import { CorruptStateError } from '../infra/chain/meter-states.js'
+import { CorruptStateError } from '../infra/chain/checked-store.js'
 import { sodiumSignatures } from '../infra/crypto/sodium.js'
 import { createMetrics } from '../infra/metrics.js'
 import { testRegistry } from '../infra/testing/registry.js'

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { CorruptStateError, MeterStates } from '../infra/chain/meter-states.js'
+import { CorruptStateError } from '../infra/chain/checked-store.js'
+import { MeterStates } from '../infra/chain/meter-states.js'
 import { AskedStore } from './asked-store.js'
 
 export interface Stores {

@@ -2,7 +2,8 @@
  *  bind, so that costs time and no signature checks. */
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import { CorruptStateError, MeterStates } from '../infra/chain/meter-states.js'
+import { CorruptStateError } from '../infra/chain/checked-store.js'
+import { MeterStates } from '../infra/chain/meter-states.js'
 
 export async function openStates(path: string, chainId: Buffer, logger: Logger): Promise<MeterStates> {
   try {

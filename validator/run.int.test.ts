@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { CorruptStateError } from '../infra/chain/meter-states.js'
+import { CorruptStateError } from '../infra/chain/checked-store.js'
 import { readLog } from '../infra/kafka/log-reader.js'
 import { Authorities } from '../infra/testing/authorities.js'
 import { testMeter } from '../infra/testing/registry.js'

@@ -9,7 +9,8 @@ import { laneGenesis } from '../../schemas/lane-fold.js'
 import { LIMITS } from '../../schemas/limits.js'
 import { type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
 import { flipBit } from '../testing/chain.js'
-import { CorruptStateError, decodeMeterState, encodeMeterState, MeterStates } from './meter-states.js'
+import { CorruptStateError } from './checked-store.js'
+import { decodeMeterState, encodeMeterState, MeterStates } from './meter-states.js'
 
 const chainId = sha256(Buffer.from('chain'))
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes))
