@@ -4,7 +4,7 @@ import type { PendingRecord as Pending } from '../infra/chain/lane-feeds.js'
 import { waitMillis } from '../schemas/consensus/timing.js'
 import type { AuthoritySet } from '../schemas/consensus/turns.js'
 import type { Hash } from '../schemas/hash.js'
-import { current, openAttempt, proposers } from '../schemas/lane-candidates.js'
+import { turnOf } from '../schemas/lane-candidates.js'
 import type { FinalBlock, LaneState } from '../schemas/lane-fold.js'
 import { leafHash, merkleRoot } from '../schemas/merkle.js'
 import type { Header } from '../schemas/records.js'
@@ -48,11 +48,9 @@ export function decideSeal(
   policy: SealPolicy,
   moment: Moment,
 ): SealDecision {
-  if (current(state, set) !== undefined) return { kind: 'rest' }
-  const attempt = openAttempt(state, set)
-  const mine = state.candidates.some(({ header }) => header.proposer === moment.me && header.attempt === attempt)
-  const rank = proposers(state, set, moment.chainId).indexOf(moment.me)
-  if (mine || rank < 0) return { kind: 'rest' }
+  const turn = turnOf(moment.me, state, set, moment.chainId)
+  if (turn === undefined) return { kind: 'rest' }
+  const { rank, attempt } = turn
   const first = pending[0]
   if (first === undefined && moment.changedAt === undefined) return { kind: 'rest' }
   const since = Math.max(moment.parentAt, moment.voidAt, first?.timestamp ?? moment.changedAt ?? 0)

@@ -123,6 +123,20 @@ const SETTINGS = {
     'how long each next authority waits for the one before it',
     whole(1, 60_000),
   ),
+  auditRowsPerSecond: setting(
+    'AUDIT_ROWS_PER_SECOND',
+    '1000',
+    'rows/s',
+    'that the projector compares with the logs, round and round, and heals; 0: none',
+    whole(0, 10_000_000),
+  ),
+  checkpointMillis: setting(
+    'CHECKPOINT_MILLIS',
+    '5000',
+    'ms',
+    'from one checkpoint to the next where something became final',
+    whole(1, 10_000),
+  ),
   validatorInstance: setting(
     'VALIDATOR_INSTANCE',
     '1/1',

@@ -40,3 +40,18 @@ export function proposers(state: LaneState, set: AuthoritySet, chainId: Hash): s
   const order = turnOrder(set, { chainId, lane: state.lane, height: state.final.height + 1n })
   return [...order.filter((id) => !failed.has(id)), ...order.filter((id) => failed.has(id))]
 }
+
+/** Which attempt an authority may seal next, and how many come before it; undefined where it is not to seal: a candidate is to be voted
+ *  on, it has sealed in this attempt, or it is not in the order. */
+export function turnOf(
+  me: string,
+  state: LaneState,
+  set: AuthoritySet,
+  chainId: Hash,
+): { readonly rank: number; readonly attempt: number } | undefined {
+  if (current(state, set) !== undefined) return undefined
+  const attempt = openAttempt(state, set)
+  const hasSealed = state.candidates.some(({ header }) => header.proposer === me && header.attempt === attempt)
+  const rank = proposers(state, set, chainId).indexOf(me)
+  return hasSealed || rank < 0 ? undefined : { rank, attempt }
+}

@@ -55,13 +55,19 @@ const wrong = (fault: BlockFault, detail: string): Check => ({ kind: 'wrong', fa
 const unseen = (fault: BlockFault, detail: string): Check => ({ kind: 'unseen', fault, detail })
 const timing = (fault: BlockFault, detail: string): Check => ({ kind: 'timing', fault, detail })
 
-/** Checks a candidate whose seal, link and root the fold has checked. */
-export function checkCandidate(block: Block, blockBytes: number, sight: Sight, policy: CheckPolicy): Check {
+/** Checks a candidate whose seal, link and root the fold has checked. `checkContent`: that its entries are what they must be. */
+export function checkCandidate(
+  block: Block,
+  blockBytes: number,
+  sight: Sight,
+  policy: CheckPolicy,
+  checkContent: (block: Block, sight: Sight) => Check | undefined = checkEntries,
+): Check {
   const { header } = block
   if (blockBytes > LIMITS.blockBytes || header.count > LIMITS.entriesPerBlock) {
     return wrong('oversized', `${blockBytes} bytes, ${header.count} entries`)
   }
-  return checkRegistry(header, sight) ?? checkEntries(block, sight) ?? checkTiming(header, sight, policy) ?? { kind: 'right' }
+  return checkRegistry(header, sight) ?? checkContent(block, sight) ?? checkTiming(header, sight, policy) ?? { kind: 'right' }
 }
 
 function checkRegistry(header: Header, sight: Sight): Check | undefined {

@@ -5,13 +5,18 @@ import type { Logger } from 'pino'
 import { CorruptStateError } from '../infra/chain/checked-store.js'
 import { MeterStates } from '../infra/chain/meter-states.js'
 
-export async function openStates(path: string, chainId: Buffer, logger: Logger): Promise<MeterStates> {
+export async function openStates(
+  path: string,
+  chainId: Buffer,
+  logger: Logger,
+  options: { keepsFinals?: boolean } = {},
+): Promise<MeterStates> {
   try {
-    return MeterStates.open(path, chainId)
+    return MeterStates.open(path, chainId, options)
   } catch (error) {
     logger.error({ err: error, path }, 'the stored meter states cannot be used and are made again from the log')
     await rm(path, { recursive: true, force: true })
-    return MeterStates.open(path, chainId)
+    return MeterStates.open(path, chainId, options)
   }
 }
 

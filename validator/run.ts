@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import type { BlockJudgement } from '../infra/chain/judge-block.js'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
-import { startHealthServer } from '../infra/health.js'
+import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { createMetrics } from '../infra/metrics.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
-import { encodeRepair } from '../schemas/records.js'
+import { encodeRepair, type Vote } from '../schemas/records.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
+import type { CheckpointKeeper } from './checkpoints/keeper.js'
+import { startCheckpoints } from './checkpoints/start.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
 import { dropIfCorrupt, openStates } from './recover.js'
@@ -31,20 +33,27 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const warning = foreignKeyWarning(registry.state.governanceAt(registry.state.size).authorities, deps)
   if (warning !== undefined) logger.warn({ authority: key.id }, warning)
   const path = join(deps.folder, 'meters')
-  const states = await openStates(path, registry.state.chainId, logger)
+  const { count, index } = config.validatorInstance
+  // the first instance makes the checkpoints: others keep nothing for them
+  const keepsFinals = index === 1
+  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals })
   const onFatal = (error: Error) => {
     dropIfCorrupt(path, error, logger).then(() => deps.onFatal(error), deps.onFatal)
   }
   const message = messageBuilder(TAGS.reading, registry.state.chainId)
-  const lanes = lanesOf(config.validatorInstance, registry.state.lanes)
+  const lanes = lanesOf({ index, count }, registry.state.lanes)
   const validators = new Map<number, LaneValidator>()
+  let checkpoints: Awaited<ReturnType<typeof startCheckpoints>> | undefined
   const eventTimes = new EventTimes(registry.state.size, Date.now())
   const feeds = new LaneFeeds({
     ...deps,
     verify: signatures.verify,
     groupId: `meterchain-validator-${key.id}-${randomUUID()}`,
     positions: new Map(lanes.map((lane) => [lane, states.position(lane)])),
-    onFinal: (feed, finalized) => validators.get(feed.lane)?.commit(finalized),
+    onFinal: async (feed, finalized) => {
+      await validators.get(feed.lane)?.commit(finalized)
+      checkpoints?.keeper.laneMoved(feed.lane, finalized.header.height)
+    },
     onChange: (feed) => {
       metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
       metrics.queueDepth.set({ queue: `pending-${feed.lane}` }, feed.pending.length)
@@ -68,39 +77,51 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       await deps.writer.append('repairs', finalized.lane, messages)
     }
   }
+  const voting = {
+    ...{
+      ...deps,
+      states,
+      onFatal,
+      wiggleMillis: config.wiggleMillis,
+      staleMillis: STALE_MILLIS,
+      patienceMillis: PATIENCE_MILLIS,
+    },
+    outgrownAt: (size: number) => eventTimes.outgrownAt(size),
+    onVoted: (vote: Vote) => metrics.votes.inc({ judgement: vote.judgement.kind }),
+  }
   for (const feed of feeds.all()) {
     validators.set(
       feed.lane,
       new LaneValidator(feed, {
-        ...deps,
-        states,
-        wiggleMillis: config.wiggleMillis,
-        staleMillis: STALE_MILLIS,
-        patienceMillis: PATIENCE_MILLIS,
-        isVouchedFor: () => true,
+        ...voting,
+        isVouchedFor: (lane) => checkpoints?.keeper.isVouchedFor(lane) ?? !keepsFinals,
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
-        outgrownAt: (size) => eventTimes.outgrownAt(size),
-        onVoted: (vote) => metrics.votes.inc({ judgement: vote.judgement.kind }),
         onJudged,
-        onFatal,
       }),
     )
   }
   const endEvents = registry.onEvent(({ index, timestamp }) => {
     eventTimes.note(index, timestamp)
-    for (const validator of validators.values()) validator.poke()
+    pokeAll()
   })
+  const pokeAll = () => {
+    for (const validator of validators.values()) validator.poke()
+    checkpoints?.keeper.poke()
+  }
   const health = await startHealthServer({
     host: config.host,
     port: config.validatorPort,
     metrics,
-    isReady: () => feeds.readiness(),
+    isReady: () => readiness(feeds, checkpoints?.keeper),
   })
+  const others = lanesBut(lanes, registry.state.lanes)
+  checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const stop = async () => {
     endEvents()
     await Promise.all([...validators.values()].map((validator) => validator.stop()))
+    await checkpoints?.stop()
     await feeds.stop()
     await states.close()
     await health.stop()
@@ -111,4 +132,14 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
 /** Lanes are configured, not rebalanced: instance i of n validates every n-th lane from i - 1 on. */
 function lanesOf({ index, count }: { index: number; count: number }, lanes: number): number[] {
   return Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => lane % count === index - 1)
+}
+
+const lanesBut = (mine: readonly number[], lanes: number): number[] =>
+  Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !mine.includes(lane))
+
+/** A lane that a checkpoint knows otherwise is not voted on: its operator has to restore it. */
+function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined): Readiness {
+  const split = keeper?.splitLanes ?? []
+  if (split.length === 0) return feeds.readiness()
+  return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
 }

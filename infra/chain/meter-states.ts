@@ -104,7 +104,12 @@ export class MeterStates {
     if (known !== undefined && known !== hex(chainId)) {
       throw new CorruptStateError(`${path} holds the states of chain ${known}, not of ${hex(chainId)}: delete it`)
     }
-    if (known === undefined) about.putSync('chain', hex(chainId))
+    const isNew = known === undefined
+    if (isNew) about.putSync('chain', hex(chainId))
+    if (isNew && options.keepsFinals) about.putSync('finals', 'kept')
+    if (options.keepsFinals && about.get('finals') === undefined) {
+      throw new CorruptStateError(`${path} was made without the final blocks that checkpoints need: delete it`)
+    }
     const meters = root.openDB<Buffer, string>({ name: 'meters', encoding: 'binary' })
     const lanes = root.openDB<string, string>({ name: 'lanes', encoding: 'string' })
     return new MeterStates(root, meters, lanes, options.keepsFinals ? new KeptFinals(root) : undefined)
