@@ -4,12 +4,13 @@ NODE_MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find schemas ingest chainer validator projector infra -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: help demo up down status test test-unit bench lint build clean
+.PHONY: help demo up down status test test-full test-unit bench lint build clean
 
 help:
 	@echo 'make demo       everything once, from nothing: services, 200 households, tables, a plot, an audit, a proof'
 	@echo 'make up         starts everything on this machine; make down stops it; make status shows it'
 	@echo 'make test       all tests, from nothing, with coverage; make test-unit those without services'
+	@echo 'make test-full  those too that take minutes: every fault of the repair table, end to end'
 	@echo 'make bench      what a reading costs, beside what a bare signature check costs'
 	@echo 'make lint       format, lint, import rules'
 
@@ -33,6 +34,9 @@ test: $(BUILT)
 	@npm run -s lint
 	@npm run -s typecheck
 	@npm run -s test
+
+test-full: $(BUILT)
+	@METERCHAIN_TEST_FULL=true npm run -s test
 
 test-unit: $(NODE_MODULES)
 	@npm run -s test:unit

@@ -30,7 +30,7 @@ import { LogWriter } from '../kafka/log-writer.js'
 import { deleteTopics, ensureTopics } from '../kafka/topics.js'
 import type { AuthorityKey } from '../keys.js'
 import type { TopicName } from '../stage.js'
-import { openRuntime } from '../stage-runtime.js'
+import { openRuntime, type Running, type Runtime } from '../stage-runtime.js'
 import { type TestRegistry, type TestRegistryPlan, testAuthorityKey, testEvent, testRegistry } from './registry.js'
 import { SignedMeter } from './signed-meters.js'
 import { until } from './until.js'
@@ -135,6 +135,12 @@ export class Authorities {
     const stage = this.running.get(name)
     this.running.delete(name)
     await stage?.stop()
+  }
+
+  /** What a stage stands on, with a home of its own, for whatever a test runs beside the stages. */
+  open(name: string): Promise<Runtime & Running> {
+    const config = { ...this.config, home: join(this.home, name) }
+    return openRuntime({ name, signs: false }, config, logger, (error) => void this.fatal.push({ stage: name, error }))
   }
 
   meter(id: string): SignedMeter {

@@ -1,4 +1,4 @@
-// `make test`: local services with a home and ports of their own, then Jest with coverage, then everything stopped and deleted.
+// `make test`, and with METERCHAIN_TEST_FULL=true `make test-full`: local services with a home and ports of their own, then Jest with coverage, then everything stopped and deleted.
 // The last line on stdout, also kept in coverage/tests.txt: N passed, N failed, N skipped.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,9 +14,11 @@ for (const [name, port] of Object.entries(PORTS)) environment[`METERCHAIN_${name
 
 /** What tests read; the settings of the product are each test's own. */
 const tests = { ...process.env }
+const isFull = tests.METERCHAIN_TEST_FULL === 'true'
 for (const name of Object.keys(tests)) if (name.startsWith('METERCHAIN_')) delete tests[name]
 Object.assign(tests, {
   METERCHAIN_TEST_THOROUGH: 'true',
+  METERCHAIN_TEST_FULL: String(isFull),
   METERCHAIN_TEST_HOME: HOME,
   METERCHAIN_TEST_BROKERS: `127.0.0.1:${PORTS.KAFKA_PORT}`,
   METERCHAIN_TEST_REGISTRY_URL: `http://127.0.0.1:${PORTS.REGISTRY_PORT}/apis/ccompat/v7`,
