@@ -55,6 +55,7 @@ describe('a setting', () => {
     ['AUTHORITY', 'grid-1', 'authority', 'grid-1'],
     ['BLOCK_ENTRIES', '10000', 'blockEntries', 10_000],
     ['WIGGLE_MILLIS', '60000', 'wiggleMillis', 60_000],
+    ['AUDIT_ROWS_PER_SECOND', '0', 'auditRowsPerSecond', 0],
     ['VALIDATOR_INSTANCE', '2/3', 'validatorInstance', { index: 2, count: 3 }],
   ])('METERCHAIN_%s=%s is taken', (variable, value, name, expected) => {
     expect(loadConfig({ [`METERCHAIN_${variable}`]: value })).toMatchObject({ [name]: expected })

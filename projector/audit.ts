@@ -77,6 +77,7 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
 
 export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' | 'verify'> {
   readonly windowEntries?: number
+  readonly sliceRows?: number
   onBlocks(lane: number, height: bigint): void
 }
 

@@ -1,50 +1,29 @@
-import type { AddressInfo } from 'node:net'
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import pino from 'pino'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
+import { type SwitchedProxy, startProxy } from '../infra/testing/proxy.js'
 import { TransientError } from '../schemas/errors.js'
 import { copyRows, Database, isPassing } from './database.js'
 import { CHECKPOINT_RECORDS, type CheckpointRow } from './rows/tables.js'
 
 const logger = pino({ level: 'silent' })
 let testDatabase: TestDatabase
-let proxy: Server
+let proxy: SwitchedProxy
 let database: Database
-const sockets = new Set<Socket>()
-let isUp = true
 
-/** A server that can go away: forwards to PostgreSQL while it is up, and resets every connection while it is not. */
 beforeAll(async () => {
   testDatabase = await createTestDatabase()
-  const url = new URL(testDatabase.writerUrl)
-  const target = { port: Number(url.port), host: url.hostname }
-  proxy = createServer((incoming) => {
-    if (!isUp) return void incoming.resetAndDestroy()
-    const outgoing = connect(target)
-    for (const socket of [incoming, outgoing]) {
-      sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-      socket.on('close', () => [incoming, outgoing].forEach((each) => void each.destroy()))
-    }
-    incoming.pipe(outgoing).pipe(incoming)
-  })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  url.port = String((proxy.address() as AddressInfo).port)
-  database = new Database({ url: url.href, logger, connections: 2, patienceMillis: 3_000 })
+  proxy = await startProxy(testDatabase.writerUrl)
+  const url = proxy.through(testDatabase.writerUrl)
+  database = new Database({ url, logger, connections: 2, patienceMillis: 3_000 })
 })
 afterAll(async () => {
   await database.close()
-  for (const socket of sockets) socket.destroy()
   proxy.close()
   await testDatabase.drop()
 })
 
-const cutAll = () => {
-  for (const socket of sockets) socket.destroy()
-  sockets.clear()
-}
 const add = (id: number) => async (client: pg.ClientBase) => {
   await client.query(`INSERT INTO ledger.checkpoint_records VALUES ($1, '\\x00')`, [id])
 }
@@ -57,11 +36,8 @@ describe('a transaction', () => {
       attempts++
       await add(1)(client)
       if (attempts === 1) {
-        isUp = false
-        cutAll()
-        setTimeout(() => {
-          isUp = true
-        }, 150)
+        proxy.goAway()
+        setTimeout(() => proxy.comeBack(), 150)
       }
       await client.query('SELECT 1')
     })
@@ -77,7 +53,7 @@ describe('a transaction', () => {
       attempts++
       const cutting = function* (): Generator<CheckpointRow> {
         for (const [i, row] of rows.entries()) {
-          if (attempts === 1 && i === 10_000) cutAll()
+          if (attempts === 1 && i === 10_000) proxy.cut()
           yield row
         }
       }
@@ -101,11 +77,10 @@ describe('a transaction', () => {
   })
 
   test('is given up when the database stays away', async () => {
-    isUp = false
-    cutAll()
+    proxy.goAway()
     await expect(database.transaction(add(2))).rejects.toThrow(TransientError)
     expect(database.trouble).toContain('PostgreSQL is away')
-    isUp = true
+    proxy.comeBack()
     expect(await database.transaction(async () => 'here')).toBe('here')
     expect(await count()).toBe(20_002)
   })

@@ -17,6 +17,7 @@ import type { Signatures } from '../schemas/ed25519.js'
 import { BugError } from '../schemas/errors.js'
 import { faultOfCode } from '../schemas/faults.js'
 import type { FinalBlock } from '../schemas/lane-fold.js'
+import { kafkaSource } from './audit/kafka-source.js'
 import { CursorWatch } from './cursor-watch.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
@@ -24,7 +25,9 @@ import { PlainFollower } from './plain-follower.js'
 import { startQuery } from './query/start.js'
 import { type Recovered, recover, withinLog } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
+import { ContinuousAudit } from './repairs/continuous-audit.js'
 import { type TellRepair, ToldRepair, tellInto } from './repairs/repair-events.js'
+import { type RepairMetrics, repairMetrics } from './repairs/repair-metrics.js'
 import { Replay } from './repairs/replay.js'
 
 export interface ProjectorDeps {
@@ -40,6 +43,8 @@ export interface ProjectorDeps {
   readonly folder: string
   readonly writer: LogWriter
   readonly ids: SchemaIds
+  /** Shortest time from one round of the audit to the next, milliseconds. Default: a minute. */
+  readonly auditRoundMillis?: number
   onFatal(error: Error): void
 }
 
@@ -59,7 +64,8 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const tell = tellInto(deps.writer, deps.ids)
+  const repairs = repairMetrics(metrics.registry)
+  const tell = repairs.counting(tellInto(deps.writer, deps.ids))
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const writers = startWriters(deps, metrics, database, registryRows, recovered)
@@ -100,6 +106,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
     ])
   const watch = new CursorWatch(database, places, () => replay.reached(heights()), deps.onFatal)
   watch.start()
+  const audit = startAudit(deps, repairs, tell)
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
   const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
   return {
@@ -113,7 +120,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
     },
     stop: async () => {
       endEvents()
-      await Promise.all([query.stop(), watch.stop()])
+      await Promise.all([query.stop(), audit.stop(), watch.stop()])
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
       await registryRows.idle()
@@ -139,6 +146,19 @@ function startWriters(
       onFailure: onFatal,
     })
   return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final)]))
+}
+
+function startAudit(deps: ProjectorDeps, metrics: RepairMetrics, tell: TellRepair): ContinuousAudit {
+  const { config, kafka, registry, auditRoundMillis } = deps
+  const registryReached = (size: number, millis: number) => registry.reach(size, millis)
+  const audit = new ContinuousAudit({
+    ...{ registry: registry.state, verify: deps.signatures.verify, source: kafkaSource(kafka, config) },
+    ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger: deps.logger },
+    ...{ metrics, healing: { tell, by: 'projector', registryReached } },
+    ...(auditRoundMillis !== undefined && { roundMillis: auditRoundMillis }),
+  })
+  audit.start()
+  return audit
 }
 
 async function tellMended(lane: number, tell: TellRepair): Promise<void> {

@@ -28,6 +28,8 @@ export interface ChainAudit {
   readonly channels: Map<string, ChannelRow>
   /** Default: 10,000. */
   readonly windowEntries?: number
+  /** Rows of intervals and registers that are compared in one go. Default: 50,000. */
+  readonly sliceRows?: number
   onBlocks(lane: number, height: bigint): void
 }
 
@@ -86,7 +88,7 @@ function blocksPart(audit: ChainAudit, lane: number, blocks: readonly Finalized[
 }
 
 async function compareWindow(
-  { registry, channels }: ChainAudit,
+  { registry, channels, sliceRows }: ChainAudit,
   comparison: Comparison,
   lane: number,
   blocks: readonly Finalized[],
@@ -118,10 +120,10 @@ async function compareWindow(
   )
   const ends = { lane, first: first.header.height, last: last.header.height }
   const series = all((each) => each.series)
-  for (const { part, range } of slices(series, ends, (each) => [each.place, each.profile.values.length]))
+  for (const { part, range } of slices(series, ends, (each) => [each.place, each.profile.values.length], sliceRows))
     await comparison.compare(INTERVALS, [...intervalRows(part)], SLICE, range)
   const registers = all((each) => each.registers)
-  for (const { part, range } of slices(registers, ends, (row) => [row, 1]))
+  for (const { part, range } of slices(registers, ends, (row) => [row, 1], sliceRows))
     await comparison.compare(REGISTERS, part, SLICE, range)
   await comparison.compare(
     REJECTIONS,

@@ -1,11 +1,11 @@
 import type { ClientBase } from 'pg'
-import QueryStream from 'pg-query-stream'
 import { BugError } from '../../schemas/errors.js'
 import { copyRows } from '../database.js'
 import { CHANNELS, type ChannelRow, type Row, type Table } from '../rows/tables.js'
 import { insertChannel } from '../write-block.js'
 import { compareRows, type Difference } from './compare.js'
 import { compareKeys, render, selectRows, type TextRow } from './render.js'
+import { RowStream } from './row-stream.js'
 
 /** What an audit has found so far, and the connection that it looks through. */
 export class Comparison {
@@ -32,7 +32,7 @@ export class Comparison {
     parameters: readonly unknown[] = [],
   ): Promise<void> {
     const expected = rows.map((row) => render(table, row)).sort((a, b) => compareKeys(table, a, b))
-    const stream = new QueryStream(selectRows(table, where), [...parameters], { rowMode: 'array', batchSize: 1_000 })
+    const stream = new RowStream(selectRows(table, where), [...parameters], 1_000)
     const found: AsyncIterable<TextRow> = this.client.query(stream)
     this.rowsCompared += await compareRows(table, expected, found, (difference) => this.#report(difference))
   }

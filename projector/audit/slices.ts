@@ -16,12 +16,13 @@ const SLICE_ROWS = 50_000
 /** Below and above every number that the column takes. */
 const [BELOW, ABOVE] = [-32_769, 32_767]
 
-/** Cuts what comes from consecutive blocks, in their order, into parts of some 50,000 rows that leave no place between them, so
- *  a row too many is in one of them. An entry is not cut. `measure` gives the place and number of rows of an item. */
+/** Cuts what comes from consecutive blocks, in their order, into parts of some `most` rows that leave no place between them, so a
+ *  row too many is in one of them. An entry is not cut. `measure` gives the place and number of rows of an item. */
 export function* slices<T>(
   items: readonly T[],
   { lane, first, last }: { readonly lane: number; readonly first: bigint; readonly last: bigint },
   measure: (item: T) => readonly [Place, rows: number],
+  most = SLICE_ROWS,
 ): Generator<Slice<T>> {
   let after: readonly [string, number] = [String(first), BELOW]
   let part: T[] = []
@@ -30,7 +31,7 @@ export function* slices<T>(
   for (const item of items) {
     const [[, height, entry], count] = measure(item)
     const place = [String(height), entry] as const
-    if (rows >= SLICE_ROWS && (place[0] !== end[0] || place[1] !== end[1])) {
+    if (rows >= most && (place[0] !== end[0] || place[1] !== end[1])) {
       yield { part, range: [lane, ...after, ...end] }
       after = end
       part = []

@@ -5,11 +5,15 @@ import { BugError, TransientError } from '../../schemas/errors.js'
 import { Comparison, Healing } from '../audit/comparison.js'
 import type { Cursors, Part } from '../audit/part.js'
 import { readCursors } from '../cursors.js'
-import type { Database } from '../database.js'
 import { type TellRepair, ToldRepair } from './repair-events.js'
 
+/** Each by itself; whether one is tried again is for them to say. */
+export interface Transactions {
+  transaction<T>(work: (client: ClientBase) => Promise<T>): Promise<T>
+}
+
 export interface HealOptions {
-  readonly database: Database
+  readonly database: Transactions
   readonly tell: TellRepair
   /** In whose name it is told. */
   readonly by: string
@@ -30,7 +34,8 @@ export interface Healed {
 const NAMED = 1_000
 const REGISTRY_DEADLINE_MILLIS = 10_000
 
-/** Compares the part once more, and heals it if it is wrong now too; undefined: it is not, somebody was faster. Tells both ends. */
+/** Compares the part once more, and heals it if it is wrong now too; undefined: it is not, somebody was faster. Tells both ends, also
+ *  that of a repair that was cut off. */
 export async function heal(part: Part, options: HealOptions): Promise<Healed | undefined> {
   const { database, tell, by } = options
   const began = Date.now()
@@ -41,7 +46,12 @@ export async function heal(part: Part, options: HealOptions): Promise<Healed | u
   const told = new ToldRepair({ kind: 'reproject', lane, subject, fault: 'rows-differ', by }, tell, began)
   const summary = found.summary()
   await told.requested(summary)
-  const refused = await database.transaction((client) => repair(client, part, found))
+  const refused = await database
+    .transaction((client) => repair(client, part, found))
+    .catch(async (error: Error) => {
+      await told.ended('failed', `it was cut off: ${error.message}`)
+      throw error
+    })
   const [status, detail] = refused === undefined ? (['completed', summary] as const) : (['failed', refused] as const)
   await told.ended(status, detail)
   return { subject, lane, status, detail, differences: found.differenceCount, tookMillis: Date.now() - began }
@@ -55,9 +65,13 @@ async function reachRegistry(client: ClientBase, { registryReached }: HealOption
   })
 }
 
-/** The cursors after those of the part stand still until the transaction ends. */
+/** Two that heal at one time would copy the same rows twice, where no cursor keeps them apart. */
+const ONE_HEALS = 0x6d63_6865
+
+/** Nobody else heals, and the cursors of the part stand still, until the transaction ends. */
 async function standStill(client: ClientBase, { lock }: Part): Promise<Cursors> {
   await client.query(`SET LOCAL TIME ZONE 'UTC'; SET LOCAL bytea_output = 'hex'`)
+  await client.query('SELECT pg_advisory_xact_lock($1)', [ONE_HEALS])
   if (lock !== undefined)
     await client.query(
       'SELECT FROM ledger.cursors WHERE source = $1 AND ($2::int4 IS NULL OR lane = $2) ORDER BY lane FOR UPDATE',
