@@ -57,7 +57,7 @@ function finalBlock(height: bigint, entries: Buffer[], notCounted: { entry: numb
   }
   const block = { header, headerBytes: Buffer.alloc(0), seal: Buffer.alloc(64), entries }
   const hashes = { hash: Buffer.alloc(32, Number(height)), verdictHash: Buffer.alloc(32, 9) }
-  const rest = { blockBytes: Buffer.alloc(0), blockOffset: 0n, certificateOffset: 1n, timestamp: 0, votes: [] }
+  const rest = { blockBytes: Buffer.alloc(0), blockOffset: 0n, certificateOffset: 1n, timestamp: 0, votes: [], evidence: [] }
   return { lane, header, block, ...hashes, ...rest, notCounted, nextOffset: height * 2n }
 }
 

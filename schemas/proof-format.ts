@@ -33,7 +33,7 @@ const registryLeaf = {
   path: path('from the body to the registry’s root'),
 }
 
-const governanceEvent = z
+export const governanceEvent = z
   .strictObject({
     ...registryLeaf,
     signatures: z

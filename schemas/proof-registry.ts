@@ -1,6 +1,6 @@
 /** The registry’s part of an offline proof: who decides, and which key a meter has. */
 import { fromHex } from './bytes.js'
-import type { Hash } from './hash.js'
+import { type Hash, ZERO_HASH } from './hash.js'
 import { leafHash, verifyInclusion } from './merkle.js'
 import type { EntryProof, GovernanceEventProof, RegisteredProof } from './proof-format.js'
 import { decodeEnrolledMeter, decodeEventBody, type EventBody, type Header } from './records.js'
@@ -18,28 +18,38 @@ export function demand(holds: boolean, reason: string): asserts holds {
 
 export const pathOf = (path: readonly string[]): Hash[] => path.map((each) => fromHex(each))
 
-/** Governance from the genesis up to the registry size of `before`, by the registry’s own rules: each event is decided by those who
- *  had the weight before it. */
+/** Governance from the genesis up to the registry size of `before`, by the registry’s own rules. */
 export function replay(registry: RegistryState, events: readonly GovernanceEventProof[], before: Header): void {
-  const { store, signatures, chainId, lanes } = registry
   for (const each of events) {
-    demand(each.index >= store.size(), `governance event ${each.index} is out of order`)
-    const { body, bodyBytes } = registeredBody(each, before)
-    store.setSize(each.index)
-    const signed = each.signatures.map(({ signer, signature }) => ({ signer, signature: fromHex(signature) }))
-    const event = { body, bodyBytes, sizeBefore: each.index, rootBefore: before.registryRoot, signatures: signed, meters: [] }
-    const fault = envelopeFault(store, event)
-    demand(fault === undefined, `governance event ${each.index} does not count: ${fault}`)
-    const governance = registry.governanceAt(each.index)
-    const since = each.index + 1
-    const decision = decide({ store, signatures, chainId, lanes, governance, event, since })
-    if (isRefusal(decision)) throw new ProofFault(`governance event ${each.index} does not count: ${decision.reason}`)
-    demand(decision.governance !== undefined, `event ${each.index} is none of governance`)
-    store.putGovernance(decision.governance)
-    store.putEventId(body.id)
-    store.setSize(since)
+    const { index, signatures } = each
+    decideGovernanceEvent(registry, { index, signatures, ...registeredBody(each, before) })
   }
-  store.setSize(before.registrySize)
+  registry.store.setSize(before.registrySize)
+}
+
+export interface GivenEvent extends Pick<GovernanceEventProof, 'index' | 'signatures'> {
+  readonly body: EventBody
+  readonly bodyBytes: Buffer
+}
+
+/** Takes an event of governance that is given without those between: it is decided by those who had the weight before it. */
+export function decideGovernanceEvent(registry: RegistryState, { index, body, bodyBytes, signatures: given }: GivenEvent): void {
+  const { store, signatures, chainId, lanes } = registry
+  demand(index >= store.size(), `governance event ${index} is out of order`)
+  store.setSize(index)
+  const signed = given.map(({ signer, signature }) => ({ signer, signature: fromHex(signature) }))
+  // the place that it names is for the registry’s fold: its signatures are over the body alone
+  const event = { body, bodyBytes, sizeBefore: index, rootBefore: ZERO_HASH, signatures: signed, meters: [] }
+  const fault = envelopeFault(store, event)
+  demand(fault === undefined, `governance event ${index} does not count: ${fault}`)
+  const governance = registry.governanceAt(index)
+  const since = index + 1
+  const decision = decide({ store, signatures, chainId, lanes, governance, event, since })
+  if (isRefusal(decision)) throw new ProofFault(`governance event ${index} does not count: ${decision.reason}`)
+  demand(decision.governance !== undefined, `event ${index} is none of governance`)
+  store.putGovernance(decision.governance)
+  store.putEventId(body.id)
+  store.setSize(since)
 }
 
 /** The body of an event that is in the registry which a header names. */

@@ -81,7 +81,8 @@ export function checkProof(value: unknown, genesisRecord: Buffer, signatures: Si
   }
 }
 
-function firstIssue(issues: readonly { path: readonly PropertyKey[]; message: string }[]): string {
+/** Where a value is not of the form that it must have. */
+export function firstIssue(issues: readonly { path: readonly PropertyKey[]; message: string }[]): string {
   const [issue] = issues
   return issue === undefined ? 'unknown' : `${issue.path.map(String).join('.') || 'the whole'}: ${issue.message}`
 }
@@ -115,7 +116,8 @@ function check(proof: EntryProof, genesisRecord: Buffer, signatures: Signatures)
   }
 }
 
-function genesisOf(record: Buffer, signatures: Signatures): RegistryState {
+/** The registry’s state after its first event. Throws ProofFault where that does not hold. */
+export function genesisOf(record: Buffer, signatures: Signatures): RegistryState {
   const state = new RegistryState(new MemoryRegistryStore(), signatures)
   const applied = state.apply(decodeRegistryEvent(record))
   demand(applied.counted, `the genesis itself does not hold: ${applied.counted ? '' : applied.reason}`)

@@ -1,5 +1,6 @@
 /** One lane as it is read from the log: the fold's state, the blocks behind its candidates, and the offset to read next. */
 import { BugError } from '../../schemas/errors.js'
+import type { Evidence } from '../../schemas/evidence.js'
 import { type Hash, hashKey } from '../../schemas/hash.js'
 import { apply, type FinalBlock, type LaneRules, type LaneState, laneGenesis, type Outcome } from '../../schemas/lane-fold.js'
 import {
@@ -14,6 +15,7 @@ import {
   type Vote,
 } from '../../schemas/records.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
+import type { LaneEvidence } from './lane-evidence.js'
 
 /** Where a reader of a lane may begin, with nothing else in hand: a final block, and the offset after its certificate. */
 export interface LanePosition {
@@ -46,6 +48,8 @@ export interface Finalized {
   /** Append time of the vote that completed the certificate, milliseconds. */
   readonly timestamp: number
   readonly nextOffset: bigint
+  /** Found since the certificate before; empty where the reader looks for none. */
+  readonly evidence: readonly Evidence[]
 }
 
 /** A candidate's block, kept until the height is decided. */
@@ -73,10 +77,12 @@ export class LaneReader {
   private resume: bigint
   private readonly held = new Map<string, HeldBlock>()
 
+  /** `evidence`: looks for it; undefined: nobody here needs any. */
   constructor(
     readonly lane: number,
     private readonly rules: LaneRules,
     position: LanePosition | undefined,
+    private readonly evidence?: LaneEvidence,
   ) {
     const genesis = laneGenesis(rules.chainId, lane)
     this.current = position === undefined ? genesis : { ...genesis, final: position.final }
@@ -106,7 +112,8 @@ export class LaneReader {
     this.offset = record.offset + 1n
     const decoded = decodeChainRecord(record.value)
     if (decoded === undefined) return { record: undefined, outcome: { kind: 'undecodable' } }
-    const { state, outcome } = apply(this.current, decoded, this.rules)
+    const before = this.current
+    const { state, outcome } = apply(before, decoded, this.rules)
     this.current = state
     if (outcome.kind === 'candidate' && decoded.kind === 'block' && record.value !== null) {
       const bytes = stripPrefix(record.value)
@@ -117,15 +124,17 @@ export class LaneReader {
         timestamp: record.timestamp,
       })
     }
-    if (outcome.kind !== 'final') return { record: decoded, outcome }
-    return { record: decoded, outcome, finalized: this.finalize(outcome, record) }
+    if (outcome.kind === 'final') return { record: decoded, outcome, finalized: this.finalize(outcome, record, before) }
+    this.evidence?.note(record, decoded, outcome, before)
+    return { record: decoded, outcome }
   }
 
-  private finalize(outcome: Extract<Outcome, { kind: 'final' }>, record: LaneRecord): Finalized {
+  private finalize(outcome: Extract<Outcome, { kind: 'final' }>, record: LaneRecord, before: LaneState): Finalized {
     const { candidate } = outcome
     const held = this.held.get(hashKey(candidate.hash))
     if (held === undefined)
       throw new BugError(`lane ${this.lane}: the final block at height ${candidate.header.height} is not held`)
+    const evidence = this.evidence?.close(before, outcome, (hash) => this.heldBlock(hash)) ?? []
     this.held.clear()
     this.resume = this.offset
     return {
@@ -144,6 +153,7 @@ export class LaneReader {
       certificateOffset: record.offset,
       timestamp: record.timestamp,
       nextOffset: this.offset,
+      evidence,
     }
   }
 }
