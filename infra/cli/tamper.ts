@@ -4,7 +4,8 @@ import pg from 'pg'
 export interface Tampered {
   /** For a person: which row, from what to what. */
   readonly told: string
-  undo(): Promise<void>
+  /** Whether it was there still: the projector's own audit may have healed it meanwhile. */
+  undo(): Promise<boolean>
 }
 
 const ADDED_WATT_HOURS = 1_000
@@ -28,10 +29,12 @@ export async function tamper(writerUrl: string): Promise<Tampered> {
       const undone = await run(
         writerUrl,
         `UPDATE store.intervals SET value = value - $8
-          WHERE meter = $1 AND start = $2 AND sequence = $3 AND channel = $4 AND lane = $5 AND height = $6 AND entry = $7`,
-        [...where, ADDED_WATT_HOURS],
+          WHERE meter = $1 AND start = $2 AND sequence = $3 AND channel = $4 AND lane = $5 AND height = $6 AND entry = $7 AND value = $9`,
+        [...where, ADDED_WATT_HOURS, value],
       )
-      if (undone.rowCount !== 1) throw new Error(`${undone.rowCount} rows were put back, not 1: run meterchain audit`)
+      const count = undone.rowCount ?? 0
+      if (count > 1) throw new Error(`${count} rows were put back, not 1: run meterchain audit`)
+      return count === 1
     },
   }
 }
