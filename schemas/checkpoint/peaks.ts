@@ -8,8 +8,10 @@ export interface Peak {
 }
 
 export class PeakStore implements NodeStore {
-  /** By level. */
+  /** By level the newest one, … */
   readonly #peaks: Peak[]
+  /** … and the one before it, which the newest one joins. */
+  readonly #before: Peak[] = []
 
   constructor(peaks: readonly Peak[] = []) {
     this.#peaks = [...peaks]
@@ -20,11 +22,12 @@ export class PeakStore implements NodeStore {
   }
 
   get(level: number, index: number): Hash | undefined {
-    const peak = this.#peaks[level]
-    return peak?.index === index ? peak.hash : undefined
+    return [this.#peaks[level], this.#before[level]].find((peak) => peak?.index === index)?.hash
   }
 
   put(level: number, index: number, hash: Hash): void {
+    const peak = this.#peaks[level]
+    if (peak !== undefined) this.#before[level] = peak
     this.#peaks[level] = { index, hash }
   }
 }
