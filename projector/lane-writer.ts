@@ -2,7 +2,7 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import type { Database } from './database.js'
-import type { NumberOf } from './project.js'
+import { type NumberOf, recordBytes } from './project.js'
 import { projectBatch, writeBatch } from './write-block.js'
 
 /** Entries that one transaction may take, beyond its first block: 721 k rows/s by 5,000 rows, 1.5 M by 50,000. */
@@ -67,7 +67,7 @@ export class LaneWriter {
     if (height !== this.#height + 1n) throw new BugError(`lane ${block.lane}: block ${height} after ${this.#height}`)
     this.#height = height
     this.#queue.push(block)
-    this.#bytes += block.blockBytes.length
+    this.#bytes += recordBytes(block)
     this.#work ??= this.#run()
     if (this.#bytes > QUEUE_BYTES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
@@ -96,7 +96,7 @@ export class LaneWriter {
     await this.options.database.transaction((client) => writeBatch(client, batch, this.options.leftTo))
     this.#queue.splice(0, blocks.length)
     for (const block of blocks) {
-      this.#bytes -= block.blockBytes.length
+      this.#bytes -= recordBytes(block)
       this.#written = block.header.height
       this.#hash = block.hash
     }
@@ -109,7 +109,7 @@ export class LaneWriter {
     let bytes = 0
     const length = this.#queue.findIndex((block, i) => {
       entries += block.header.count
-      bytes += block.blockBytes.length
+      bytes += recordBytes(block)
       return i > 0 && (entries > BATCH_ENTRIES || bytes > BATCH_BYTES)
     })
     return length < 0 ? this.#queue.length : length

@@ -4,8 +4,19 @@ import { BugError } from '../schemas/errors.js'
 import { leafHash } from '../schemas/merkle.js'
 import { readEntry } from '../schemas/reading.js'
 import type { Profile } from '../schemas/records.js'
+import { evidenceRows } from './evidence-rows.js'
 import { storableMillis } from './rows/storable.js'
-import type { BlockRow, ChannelRow, IntervalRow, ReadingRow, RegisterRow, RejectionRow, VoteRow } from './rows/tables.js'
+import type {
+  BlockRow,
+  ChannelRow,
+  EvidenceRecordRow,
+  EvidenceRow,
+  IntervalRow,
+  ReadingRow,
+  RegisterRow,
+  RejectionRow,
+  VoteRow,
+} from './rows/tables.js'
 
 export interface BlockRows {
   readonly block: BlockRow
@@ -15,6 +26,8 @@ export interface BlockRows {
   readonly series: Series[]
   readonly registers: RegisterRow[]
   readonly rejections: RejectionRow[]
+  readonly evidence: readonly EvidenceRow[]
+  readonly evidenceRecords: readonly EvidenceRecordRow[]
   /** By the channel’s 8 bytes in hexadecimal. */
   readonly channels: Map<string, ChannelRow>
 }
@@ -27,6 +40,10 @@ export interface Series {
   readonly channel: Buffer
   readonly profile: Profile
 }
+
+/** Bytes of its records: what a block that waits takes of memory. */
+export const recordBytes = ({ blockBytes, evidence }: Finalized): number =>
+  evidence.flatMap(({ originals }) => originals).reduce((sum, { record }) => sum + record.length, blockBytes.length)
 
 /** The meter’s number in the registry of that size, or undefined where it is not enrolled in it. */
 export type NumberOf = (meter: string, registrySize: number) => number | undefined
@@ -41,6 +58,7 @@ export function projectBlock(finalized: Finalized, numberOf: NumberOf): BlockRow
     series: [],
     registers: [],
     rejections: [],
+    ...evidenceRows(finalized),
     channels: new Map(),
   }
   const codes = new Map(finalized.notCounted.map(({ entry, code }) => [entry, code]))

@@ -1,7 +1,9 @@
 /** Where each log is taken up again: what the database says, for it alone knows what is in its tables. */
 import type { ClientBase } from 'pg'
+import type { Certified } from '../infra/chain/lane-evidence.js'
 import type { LanePosition } from '../infra/chain/lane-reader.js'
 import type { RegistryState } from '../schemas/registry/state.js'
+import { readCertified } from './certified.js'
 import { adoptChain, type Cursor, chainCursor, positionOf, readCursors, setCursor } from './cursors.js'
 import type { Database } from './database.js'
 import { BLOCK_TABLES } from './rows/tables.js'
@@ -9,6 +11,8 @@ import { BLOCK_TABLES } from './rows/tables.js'
 export interface Recovered {
   /** By lane. */
   readonly positions: ReadonlyMap<number, LanePosition>
+  /** By lane: what its newest final block was accepted with. */
+  readonly certified: ReadonlyMap<number, Certified | undefined>
   /** Lanes whose cursors somebody had altered. */
   readonly mended: readonly number[]
   /** By lane: heights up to which there may be rows above the cursor. */
@@ -34,9 +38,13 @@ export async function recover(database: Database, registry: RegistryState): Prom
       chains.push(right ?? cursor)
       if (right !== undefined) mended.push(cursor.lane)
     }
+    const certified = new Map<number, Certified | undefined>()
+    for (const { lane, height, blockHash: hash } of chains)
+      certified.set(lane, await readCertified(client, registry.chainId, lane, { height, hash }))
     const registrySize = Number(cursors.find((each) => each.source === 'registry')?.height ?? 0n)
     return {
       positions: new Map(chains.map((each) => [each.lane, positionOf(each)])),
+      certified,
       mended,
       leftTo: await leftRows(client, chains),
       registrySize,
@@ -77,7 +85,7 @@ interface BlockPlace {
 
 async function requireTables(client: ClientBase): Promise<void> {
   const { rows } = await client.query<{ isThere: boolean }>(
-    `SELECT to_regclass('ledger.cursors') IS NOT NULL AND to_regclass('store.repair_events') IS NOT NULL AS "isThere"`,
+    `SELECT to_regclass('ledger.cursors') IS NOT NULL AND to_regclass('store.evidence') IS NOT NULL AS "isThere"`,
   )
   if (rows[0]?.isThere !== true)
     throw new Error(

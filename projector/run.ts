@@ -20,6 +20,7 @@ import type { FinalBlock } from '../schemas/lane-fold.js'
 import { kafkaSource } from './audit/kafka-source.js'
 import { CursorWatch } from './cursor-watch.js'
 import { Database } from './database.js'
+import { evidenceMetric } from './evidence-metric.js'
 import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
 import { startQuery } from './query/start.js'
@@ -68,7 +69,12 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
   const tell = repairs.counting(tellInto(deps.writer, deps.ids))
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
-  const writers = startWriters(deps, metrics, database, registryRows, recovered)
+  const noteEvidence = await evidenceMetric(metrics.registry, database)
+  const onWritten = (block: Finalized) => {
+    measure(metrics, block)
+    noteEvidence(block.evidence)
+  }
+  const writers = startWriters(deps, onWritten, database, registryRows, recovered)
   const heights = () => new Map([...writers].map(([lane, writer]) => [lane, writer.height]))
   const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
   await replay.begin(heights())
@@ -81,6 +87,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
     ...deps,
     verify: deps.signatures.verify,
     groupId: `meterchain-projector-${randomUUID()}`,
+    certified: recovered.certified,
     positions: withinLog(recovered.positions, await endOffsets(deps.kafka, config.topicPrefix, 'chain')),
     onFinal: async (finalized) => {
       const { lane } = finalized
@@ -132,7 +139,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
 
 function startWriters(
   { registry, onFatal }: ProjectorDeps,
-  metrics: Metrics,
+  onWritten: (block: Finalized) => void,
   database: Database,
   registryRows: RegistryRows,
   { positions, leftTo }: Recovered,
@@ -142,7 +149,7 @@ function startWriters(
       ...{ lane, height, hash, database, leftTo: leftTo.get(lane) ?? 0n },
       numberOf: (meter, size) => registry.state.meterAt(meter, size)?.ordinal,
       registryReached: (size) => registryRows.reach(size),
-      onWritten: (blocks) => blocks.forEach((block) => void measure(metrics, block)),
+      onWritten: (blocks) => blocks.forEach(onWritten),
       onFailure: onFatal,
     })
   return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final)]))

@@ -5,7 +5,18 @@ import { BugError } from '../schemas/errors.js'
 import { chainCursor, moveCursor } from './cursors.js'
 import { copyRows } from './database.js'
 import { type BlockRows, intervalRows, type NumberOf, projectBlock } from './project.js'
-import { BLOCK_TABLES, BLOCKS, type ChannelRow, INTERVALS, READINGS, REGISTERS, REJECTIONS, VOTES } from './rows/tables.js'
+import {
+  BLOCK_TABLES,
+  BLOCKS,
+  type ChannelRow,
+  EVIDENCE,
+  EVIDENCE_RECORDS,
+  INTERVALS,
+  READINGS,
+  REGISTERS,
+  REJECTIONS,
+  VOTES,
+} from './rows/tables.js'
 
 export interface Batch {
   readonly blocks: readonly Finalized[]
@@ -53,6 +64,16 @@ export async function writeBatch(client: ClientBase, { blocks, rows }: Batch, le
     client,
     REJECTIONS,
     rows.flatMap((each) => each.rejections),
+  )
+  await copyRows(
+    client,
+    EVIDENCE,
+    rows.flatMap((each) => each.evidence),
+  )
+  await copyRows(
+    client,
+    EVIDENCE_RECORDS,
+    rows.flatMap((each) => each.evidenceRecords),
   )
 }
 

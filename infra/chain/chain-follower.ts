@@ -7,6 +7,7 @@ import { isOrdinarySkip, type LaneRules } from '../../schemas/lane-fold.js'
 import type { Config } from '../config.js'
 import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
+import { type Certified, LaneEvidence } from './lane-evidence.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules, type Taken } from './lane-reader.js'
 
 export interface ChainFollowerOptions {
@@ -18,6 +19,8 @@ export interface ChainFollowerOptions {
   readonly groupId: string
   /** The lanes to follow, each from where it was; undefined: from the lane's genesis. */
   readonly positions: ReadonlyMap<number, LanePosition | undefined>
+  /** Where evidence is looked for: what each lane's newest final block was accepted with, as far as that is known. */
+  readonly certified?: ReadonlyMap<number, Certified | undefined>
   /** In order for each lane; awaited. The registry has reached the block's size. */
   onFinal(finalized: Finalized): Promise<void> | void
   onSkipped?(lane: number, offset: bigint, reason: string): void
@@ -35,7 +38,11 @@ export class ChainFollower {
 
   constructor(private readonly options: ChainFollowerOptions) {
     const rules = laneRules(options.registry.state, options.verify)
-    for (const [lane, position] of options.positions) this.lanes.set(lane, new LaneReader(lane, rules, position))
+    for (const [lane, position] of options.positions) {
+      const { certified } = options
+      const evidence = certified && new LaneEvidence(lane, rules, certified.get(lane))
+      this.lanes.set(lane, new LaneReader(lane, rules, position, evidence))
+    }
     this.reader = new LogReader({
       kafka: options.kafka,
       groupId: options.groupId,

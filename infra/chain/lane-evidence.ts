@@ -22,6 +22,7 @@ export class LaneEvidence {
   /** Since the newest certificate, in the order of the log. */
   #found: Evidence[] = []
   #certified: LaneState | undefined
+  #given: Certified | undefined
   readonly #places = new WeakMap<SignedVote, NonNullable<Place>>()
 
   /** `certified`: of the final block that the reader begins at; undefined: it begins at the genesis, or nothing more is known. */
@@ -30,7 +31,7 @@ export class LaneEvidence {
     private readonly rules: LaneRules,
     certified?: Certified,
   ) {
-    if (certified !== undefined) this.#remember(certified)
+    this.#given = certified
   }
 
   /** A record that was folded, and did not make a block final. `before`: the state before it. */
@@ -50,6 +51,7 @@ export class LaneEvidence {
     )
     const all = [...this.#found, ...rejected]
     this.#found = []
+    this.#given = undefined
     const { header, hash } = final.candidate
     this.#remember({ parent: before.final, header, hash, accepts: final.certificate })
     return all
@@ -60,18 +62,36 @@ export class LaneEvidence {
     this.#certified = { lane: this.lane, final: parent, candidates: [{ header, hash, ballots, isVoid: false }] }
   }
 
-  /** An accept of the newest final block, after its certificate: the fold has no use for it. By its rules, as if the block were a
-   *  candidate still. */
+  /** Votes that came from elsewhere than the log are checked when they are needed: somebody may have altered them. */
+  #takeGiven(): void {
+    const given = this.#given
+    this.#given = undefined
+    if (given === undefined) return
+    this.#remember({ ...given, accepts: [] })
+    for (const vote of given.accepts) this.#countLate({ kind: 'vote', ...vote })
+  }
+
+  /** An accept of the newest final block, after its certificate: the fold has no use for it. */
   #noteLate(record: Extract<ChainRecord, { kind: 'vote' }>, place: NonNullable<Place>): void {
+    this.#takeGiven()
+    const outcome = this.#countLate(record)
+    if (this.#certified === undefined || outcome === undefined) return
+    if (outcome.kind === 'contradiction') this.#contradiction(outcome, place, this.#certified.final.registrySize)
+    else this.#places.set(record, place)
+  }
+
+  /** By the fold's own rules, as if the block were a candidate still; undefined: it is none that would hold. */
+  #countLate(record: Extract<ChainRecord, { kind: 'vote' }>): Exclude<Outcome, { kind: 'skipped' }> | undefined {
     const state = this.#certified
     const [candidate] = state?.candidates ?? []
-    if (state === undefined || candidate === undefined || record.vote.judgement.kind === 'reject') return
+    if (state === undefined || candidate === undefined || record.vote.judgement.kind === 'reject') return undefined
     const { outcome } = apply(state, record, this.rules)
-    if (outcome.kind === 'contradiction') this.#contradiction(outcome, place, state.final.registrySize)
-    if (outcome.kind === 'skipped' || outcome.kind === 'contradiction') return
-    this.#places.set(record, place)
-    const ballots = new Map(candidate.ballots).set(record.vote.authority, { vote: record, weight: 0 })
-    this.#certified = { ...state, candidates: [{ ...candidate, ballots }] }
+    if (outcome.kind === 'skipped') return undefined
+    if (outcome.kind !== 'contradiction') {
+      const ballots = new Map(candidate.ballots).set(record.vote.authority, { vote: record, weight: 0 })
+      this.#certified = { ...state, candidates: [{ ...candidate, ballots }] }
+    }
+    return outcome
   }
 
   #contradiction(

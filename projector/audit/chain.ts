@@ -1,12 +1,15 @@
+import { LaneEvidence } from '../../infra/chain/lane-evidence.js'
 import { type Finalized, type LanePosition, LaneReader, type LaneRecord, laneRules } from '../../infra/chain/lane-reader.js'
 import type { LaneRules } from '../../schemas/lane-fold.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
-import { type BlockRows, intervalRows, projectBlock } from '../project.js'
+import { type BlockRows, intervalRows, projectBlock, recordBytes } from '../project.js'
 import {
   BLOCK_TABLES,
   BLOCKS,
   CHANNELS,
   type ChannelRow,
+  EVIDENCE,
+  EVIDENCE_RECORDS,
   INTERVALS,
   READINGS,
   REGISTERS,
@@ -41,7 +44,8 @@ export async function* laneParts(
   log: AsyncIterable<LaneRecord>,
   height: bigint,
 ): AsyncGenerator<Part, LaneReader> {
-  const reader = new LaneReader(lane, laneRules(audit.registry, audit.verify), undefined)
+  const rules = laneRules(audit.registry, audit.verify)
+  const reader = new LaneReader(lane, rules, undefined, new LaneEvidence(lane, rules))
   const entries = audit.windowEntries ?? WINDOW_ENTRIES
   let window: Finalized[] = []
   if (height > 0n) {
@@ -62,7 +66,7 @@ export async function* laneParts(
 
 function isFull(window: readonly Finalized[], most: number): boolean {
   const entries = window.reduce((sum, block) => sum + block.header.count, 0)
-  return entries >= most || window.reduce((sum, block) => sum + block.blockBytes.length, 0) >= WINDOW_BYTES
+  return entries >= most || window.reduce((sum, block) => sum + recordBytes(block), 0) >= WINDOW_BYTES
 }
 
 /** Blocks that follow one another, or with `isApart` any: each then by itself. */
@@ -128,6 +132,18 @@ async function compareWindow(
   await comparison.compare(
     REJECTIONS,
     all((each) => each.rejections),
+    where,
+    range,
+  )
+  await comparison.compare(
+    EVIDENCE,
+    all((each) => each.evidence),
+    where,
+    range,
+  )
+  await comparison.compare(
+    EVIDENCE_RECORDS,
+    all((each) => each.evidenceRecords),
     where,
     range,
   )

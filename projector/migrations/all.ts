@@ -3,6 +3,7 @@ import { ledger } from './0001-ledger.js'
 import { store } from './0002-store.js'
 import { analytics } from './0003-analytics.js'
 import { repairs } from './0004-repairs.js'
+import { evidence } from './0005-evidence.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -10,6 +11,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0002-store': store,
   '0003-analytics': analytics,
   '0004-repairs': repairs,
+  '0005-evidence': evidence,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -73,6 +73,25 @@ export const REJECTIONS = table<RejectionRow>(
   'store.rejections',
   ...(['lane:int2*', 'height:int8*', 'entry:int2*', 'fault:int4', 'meter:text', 'sequence:int8', 'leaf:bytes'] as const),
 )
+export type EvidenceRow = [
+  ...[lane: number, height: bigint, number: number, kind: string, authority: string, ofHeight: bigint, block: Buffer],
+  ...[registrySize: number, hash: Buffer],
+]
+export const EVIDENCE = table<EvidenceRow>(
+  'store.evidence',
+  ...(['lane:int2*', 'height:int8*', 'number:int4*', 'kind:text', 'authority:text', 'of_height:int8', 'block:bytes'] as const),
+  ...(['registry_size:int8', 'hash:bytes'] as const),
+)
+/** `offset` and `at` of null: it stands in the block’s certificate. */
+export type EvidenceRecordRow = [
+  ...[lane: number, height: bigint, number: number, original: number, authority: string, fault: number | null, detail: string],
+  ...[offset: bigint | null, at: number | null, record: Buffer],
+]
+export const EVIDENCE_RECORDS = table<EvidenceRecordRow>(
+  'store.evidence_records',
+  ...(['lane:int2*', 'height:int8*', 'number:int4*', 'original:int4*', 'authority:text', 'fault:int4', 'detail:text'] as const),
+  ...(['log_offset:int8', 'at:time', 'record:record'] as const),
+)
 export type ChannelRow = [channel: Buffer, obis: string, unit: number, scaler: number, factor: string]
 export const CHANNELS = table<ChannelRow>(
   'store.channels',
@@ -141,4 +160,7 @@ export const FAULTS = table<FaultRow>('store.faults', 'code:int2*', 'name:text',
 export const ZONES = table<[zone: string]>('store.zones', 'zone:text*')
 
 /** Those whose rows come from blocks: each has lane and height. */
-export const BLOCK_TABLES: readonly Table[] = [BLOCKS, VOTES, READINGS, INTERVALS, REGISTERS, REJECTIONS]
+export const BLOCK_TABLES: readonly Table[] = [
+  ...[BLOCKS, VOTES, READINGS, INTERVALS, REGISTERS, REJECTIONS],
+  ...[EVIDENCE, EVIDENCE_RECORDS],
+]
