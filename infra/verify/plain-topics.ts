@@ -1,13 +1,9 @@
 /** Topics that hold no part of the ledger: nothing in it depends on them, so their records are looked at for their form and named. */
-import { decodeChainRecord, decodeCosignature, decodeRejection, decodeRepair } from '../../schemas/records.js'
+import { decodeRejection, decodeRepair } from '../../schemas/records.js'
 import type { LogSource } from './log-source.js'
 import type { Skips } from './skips.js'
 
 const PLAIN = {
-  checkpoints: {
-    decodes: (value: Buffer | null) => decodeChainRecord(value) ?? decodeCosignature(value),
-    why: 'not verified here',
-  },
   repairs: { decodes: decodeRepair, why: 'it asks and tells, and is not signed' },
   rejections: { decodes: decodeRejection, why: 'it is news, and is not signed' },
 } as const

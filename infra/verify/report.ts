@@ -2,6 +2,7 @@
 import { describeFault } from './fault.js'
 import { describeSkip, type Skip } from './skips.js'
 import type { VerifyResult } from './verify.js'
+import type { CheckpointReport } from './verify-checkpoints.js'
 import type { LaneReport } from './verify-lane.js'
 
 /** By what the chain was known to be the right one. */
@@ -10,12 +11,13 @@ export type Trust = 'genesis file' | 'chain id' | 'first genesis in the topic'
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
 
 export function resultLines({ fault, summary }: VerifyResult, trust: Trust): string[] {
-  const { chainId, network, lanes, registryEvents, skipped, seconds } = summary
+  const { chainId, network, lanes, checkpoint, registryEvents, skipped, seconds } = summary
   const entries = sum(lanes.map((each) => each.entries))
   const counted = sum(lanes.map((each) => each.counted))
   return [
     ...(chainId === undefined ? [] : [`chain ${chainId} (${network}), trusted by: ${trust}`]),
     ...lanes.map(laneLine),
+    ...(checkpoint === undefined ? [] : [checkpointLine(checkpoint)]),
     `registry: ${registryEvents} events`,
     `blocks: ${sum(lanes.map((each) => Number(each.height)))}, votes: ${sum(lanes.map((each) => each.votes))}`,
     `entries: ${entries}, of which ${counted} count and ${entries - counted} do not${faultsText(lanes)}`,
@@ -28,6 +30,11 @@ function laneLine({ lane, height, hash, readingsFrom, unsettled }: LaneReport): 
   const compared = readingsFrom === undefined ? 'no longer held, not compared' : `compared from offset ${readingsFrom} on`
   const others = unsettled === 0 ? '' : `, ${unsettled} candidates did not become final`
   return `lane ${lane}: height ${height}, block ${hash}, readings ${compared}${others}`
+}
+
+function checkpointLine({ size, root, signers }: CheckpointReport): string {
+  if (size === 0) return 'checkpoint: none yet'
+  return `checkpoint: ${size} blocks, root ${root}, signed by ${signers.length === 0 ? 'nobody yet' : signers.join(', ')}`
 }
 
 function faultsText(lanes: readonly LaneReport[]): string {

@@ -33,7 +33,7 @@ export class SchemaPrefixes {
     const id = idOf(value)
     const counts = this.#counts.get(kind) ?? new Map<number, number>()
     this.#counts.set(kind, counts.set(id, (counts.get(id) ?? 0) + 1))
-    const place = `${kind} ${partition}`
+    const place = `${kind} ${topic} ${partition}`
     const run = this.#open.get(place)
     if (run?.id === id) {
       run.to = offset

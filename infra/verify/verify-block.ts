@@ -3,7 +3,7 @@ import { faultOfCode } from '../../schemas/faults.js'
 import type { Hash } from '../../schemas/hash.js'
 import type { JudgeContext } from '../../schemas/judge.js'
 import { LIMITS } from '../../schemas/limits.js'
-import type { NotCounted } from '../../schemas/records.js'
+import type { Header, NotCounted } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
 import { type BlockJudgement, judgeBlock } from '../chain/judge-block.js'
@@ -41,19 +41,28 @@ export interface BlockContext {
   readonly verify: JudgeContext['verify']
 }
 
-/** Whether the registry state and source epoch that a block names are the registry’s. */
-export function wrongRegistry({ header }: Finalized, { registry, roots }: BlockContext): BlockWrong | undefined {
-  const { registrySize, registryRoot, lane, sourceEpoch } = header
+/** Whether the registry state that a block names is the registry’s. */
+export function wrongRoot(
+  { registrySize, registryRoot }: Header,
+  registry: RegistryState,
+  roots: RegistryRoots,
+): BlockWrong | undefined {
   if (registrySize > registry.size) {
     return { reason: `it names a registry of ${registrySize} events, and the topic holds ${registry.size} that count` }
   }
   const root = roots.at(registrySize)
-  if (root === undefined || !equalBytes(root, registryRoot)) {
-    const found = root === undefined ? 'none' : hex(root)
-    return { reason: `its registry root ${hex(registryRoot)} is not that of size ${registrySize}, ${found}` }
-  }
-  const epoch = sourceEpochOf(registry.governanceAt(registrySize), lane)
-  return sourceEpoch === epoch ? undefined : { reason: `its source epoch is ${sourceEpoch}, the registry says ${epoch}` }
+  if (root !== undefined && equalBytes(root, registryRoot)) return undefined
+  const found = root === undefined ? 'none' : hex(root)
+  return { reason: `its registry root ${hex(registryRoot)} is not that of size ${registrySize}, ${found}` }
+}
+
+/** The same of its source epoch too. */
+export function wrongRegistry({ header }: Finalized, { registry, roots }: BlockContext): BlockWrong | undefined {
+  const wrong = wrongRoot(header, registry, roots)
+  if (wrong !== undefined) return wrong
+  const epoch = sourceEpochOf(registry.governanceAt(header.registrySize), header.lane)
+  if (header.sourceEpoch === epoch) return undefined
+  return { reason: `its source epoch is ${header.sourceEpoch}, the registry says ${epoch}` }
 }
 
 /** A single record is taken whatever it holds, or nothing could ever cover it. */

@@ -1,4 +1,4 @@
-import { hex } from '../../schemas/bytes.js'
+import { equalBytes, hex } from '../../schemas/bytes.js'
 import { type FinalBlock, isOrdinarySkip, type LaneRules } from '../../schemas/lane-fold.js'
 import type { ChainRecord } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
@@ -13,6 +13,7 @@ import type { SchemaPrefixes } from './schema-prefixes.js'
 import type { Skips } from './skips.js'
 import { StrayVotes } from './stray-votes.js'
 import { type BlockContext, countFaults, RegistryRoots, verifyVerdict, wrongRegistry, wrongSize } from './verify-block.js'
+import { type CoveredLane, digestWith, EMPTY_DIGEST } from './verify-checkpoints.js'
 
 /** What a lane came to. */
 export interface LaneReport {
@@ -44,6 +45,8 @@ export interface LaneContext {
   /** What the topics held at the beginning; records that came later are left alone. */
   readonly chain: ReadonlyMap<number, OffsetRange>
   readonly readings: ReadonlyMap<number, OffsetRange>
+  /** What the newest checkpoint says of each lane. */
+  readonly covered: ReadonlyMap<number, CoveredLane>
   onRecord(): void
 }
 
@@ -55,6 +58,7 @@ export class LaneVerifier {
   readonly #reader: LaneReader
   readonly #strays: StrayVotes
   readonly #block: BlockContext
+  #digest = EMPTY_DIGEST
 
   constructor(
     private readonly lane: number,
@@ -88,7 +92,7 @@ export class LaneVerifier {
         const fault = await this.#take(record)
         if (fault !== undefined) return fault
       }
-      const missing = this.#strays.missing(this.#reader.state.final)
+      const missing = this.#strays.missing(this.#reader.state.final) ?? this.#uncovered()
       if (missing === undefined) this.#namePending()
       return missing
     } finally {
@@ -104,7 +108,7 @@ export class LaneVerifier {
     this.#note(record, taken)
     if (taken.finalized === undefined) return undefined
     this.report.unsettled += before.candidates.length - 1
-    const fault = await this.#verifyFinal(taken.finalized)
+    const fault = (await this.#verifyFinal(taken.finalized)) ?? this.#otherThanCovered(taken.finalized)
     if (fault !== undefined) return fault
     this.#strays.noteFinal(taken.finalized, before.final)
     this.#noteTip()
@@ -142,6 +146,22 @@ export class LaneVerifier {
     countFaults(finalized.notCounted, this.report.notCounted)
     this.report.readingsFrom = this.#block.readings.comparedFrom
     return undefined
+  }
+
+  #otherThanCovered({ lane, header: { height }, hash: block, verdictHash: verdict }: Finalized): Fault | undefined {
+    this.#digest = digestWith(this.#digest, { lane, height, block, verdict })
+    const covered = this.context.covered.get(lane)
+    if (covered === undefined || covered.height !== height || equalBytes(covered.digest, this.#digest)) return undefined
+    const reason = 'the checkpoints name another block or verdict, here or below: this lane was altered, or they are false'
+    return { topic: 'chain', lane, height, reason }
+  }
+
+  #uncovered(): Fault | undefined {
+    const { height } = this.#reader.state.final
+    const covered = this.context.covered.get(this.lane)
+    if (covered === undefined || covered.height <= height) return undefined
+    const reason = `a checkpoint covers this lane up to height ${covered.height}, and the log makes ${height} final: its end is missing`
+    return { topic: 'chain', lane: this.lane, height: height + 1n, reason }
   }
 
   #noteTip(): void {

@@ -12,11 +12,12 @@ import { MeterStates } from '../chain/meter-states.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { LmdbRegistryStore } from '../registry/lmdb-registry-store.js'
 import type { Fault } from './fault.js'
-import { countRecords, type LogSource } from './log-source.js'
+import { countRecords, type LogSource, type OffsetRange } from './log-source.js'
 import { namePlainRecords, PLAIN_TOPICS } from './plain-topics.js'
 import { SchemaPrefixes } from './schema-prefixes.js'
 import { type Skip, Skips } from './skips.js'
 import { otherTip, type Tips } from './tips.js'
+import { type CheckpointReport, CheckpointVerifier, type CoveredLane } from './verify-checkpoints.js'
 import { type LaneReport, LaneVerifier } from './verify-lane.js'
 import { verifyRegistry } from './verify-registry.js'
 
@@ -42,6 +43,8 @@ export interface VerifySummary {
   readonly chainId: string | undefined
   readonly network: string | undefined
   readonly lanes: readonly LaneReport[]
+  /** The newest one; undefined where a fault was found before. */
+  readonly checkpoint: CheckpointReport | undefined
   /** Events that count. */
   readonly registryEvents: number
   /** Records by topic and reason. */
@@ -77,6 +80,8 @@ class Verification {
   readonly #prefixes: SchemaPrefixes
   readonly #lanes: LaneReport[] = []
   readonly #begun = performance.now()
+  #checkpoint: CheckpointReport | undefined
+  #covered: ReadonlyMap<number, CoveredLane> = new Map()
   #done = 0
   #total = 0
 
@@ -92,11 +97,16 @@ class Verification {
 
   async run(): Promise<VerifyResult> {
     const { source } = this.options
-    // The ends of the chain first: what its blocks name in the other topics is there by then.
+    // What a record names in another topic is there by then, when that topic's end is looked at later.
+    const checkpoints = (await source.endOffsets('checkpoints')).get(0)
     const chain = await source.endOffsets('chain')
     const readings = await source.endOffsets('readings')
-    this.#total = await countRecords(source, ['registry', 'chain', 'readings', ...PLAIN_TOPICS])
-    const fault = (await this.#verifyRegistry()) ?? (await this.#verifyLanes(chain, readings)) ?? (await this.#endRight())
+    this.#total = await countRecords(source, ['registry', 'checkpoints', 'chain', 'readings', ...PLAIN_TOPICS])
+    const fault =
+      (await this.#verifyRegistry()) ??
+      (await this.#verifyCheckpoints(checkpoints)) ??
+      (await this.#verifyLanes(chain, readings)) ??
+      (await this.#endRight())
     this.#prefixes.flush()
     this.#skips.flush()
     return { fault, summary: this.#summary() }
@@ -109,6 +119,18 @@ class Verification {
     })
   }
 
+  async #verifyCheckpoints(range: OffsetRange | undefined): Promise<Fault | undefined> {
+    const { signatures } = this.#registry
+    const verifier = new CheckpointVerifier({
+      ...{ source: this.options.source, registry: this.#registry, range, skips: this.#skips, prefixes: this.#prefixes },
+      ...{ verify: signatures.verify.bind(signatures), onRecord: this.#onRecord },
+    })
+    const fault = await verifier.run()
+    this.#checkpoint = verifier.report
+    this.#covered = verifier.covered
+    return fault
+  }
+
   async #verifyLanes(
     chain: Awaited<ReturnType<LogSource['endOffsets']>>,
     readings: Awaited<ReturnType<LogSource['endOffsets']>>,
@@ -118,7 +140,7 @@ class Verification {
     const { signatures } = this.#registry
     const context = {
       ...{ source, registry: this.#registry, states, chain, readings, skips: this.#skips, prefixes: this.#prefixes },
-      ...{ verify: signatures.verify.bind(signatures), onRecord: this.#onRecord },
+      ...{ verify: signatures.verify.bind(signatures), onRecord: this.#onRecord, covered: this.#covered },
     }
     try {
       for (let lane = 0; lane < this.#registry.lanes; lane++) {
@@ -150,6 +172,7 @@ class Verification {
       chainId: hasGenesis ? hex(this.#registry.chainId) : undefined,
       network: hasGenesis ? this.#registry.genesis.network : undefined,
       lanes: this.#lanes,
+      checkpoint: this.#checkpoint,
       registryEvents: size,
       skipped: Object.fromEntries([...this.#skips.counts].sort(([a], [b]) => (a < b ? -1 : 1))),
       seconds: (performance.now() - this.#begun) / 1000,
