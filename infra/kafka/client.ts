@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { Kafka, type KafkaConfig, type logCreator, logLevel } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
+import { checkFetches } from './checked-fetch.js'
 
 interface RequestQueue {
   pending: unknown[]
@@ -48,6 +49,7 @@ export function createKafka(
   logger: Logger,
 ): Kafka {
   quietIdleConnections()
+  checkFetches()
   const { kafkaSaslMechanism: mechanism, kafkaUsername: username, kafkaPassword: password } = config
   const sasl = mechanism === '' ? {} : { sasl: { mechanism, username, password } as NonNullable<KafkaConfig['sasl']> }
   return new Kafka({

@@ -11,10 +11,12 @@ import kafkajs, {
   type PartitionAssigner,
 } from 'kafkajs'
 import pino, { type Logger } from 'pino'
-import { TransientError } from '../../schemas/errors.js'
+import { BugError, TransientError } from '../../schemas/errors.js'
 import { LIMITS } from '../../schemas/limits.js'
 import type { TopicName } from '../stage.js'
-import { untilBrokerKnows } from './not-yet.js'
+import type { FetchedMessage } from './checked-fetch.js'
+import { LogLook } from './fetch-once.js'
+import { deepestType, untilBrokerKnows } from './not-yet.js'
 
 /** A record, in memory of its own. */
 export interface LogRecord {
@@ -30,6 +32,27 @@ export interface LogPosition {
   readonly topic: TopicName
   readonly partition: number
   readonly offset: bigint
+}
+
+/** Records that the broker holds and that nobody can read any more. */
+export interface LogDamage {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly from: bigint
+  /** First offset after them. */
+  readonly to: bigint
+  readonly reason: string
+}
+
+/** A batch of `registry` is damaged: nobody steps over it, for every record after it stands on those before. */
+export class DamagedLogError extends Error {
+  override readonly name = 'DamagedLogError'
+  constructor(topic: string, { partition, from, to, reason }: Omit<LogDamage, 'topic'>) {
+    super(
+      `topic ${topic}, partition ${partition}: offsets ${from} to ${to - 1n} are damaged on the broker's disk (${reason}). Nobody steps ` +
+        'over a record of registry. Make the topic again from a replica: meterchain restore --topic registry --recreate',
+    )
+  }
 }
 
 export interface LogReaderOptions {
@@ -51,6 +74,10 @@ export interface LogReaderOptions {
   ): Promise<void> | void
   /** Once: the reader has stopped for good. */
   onFailure(error: Error): void
+  /** Records were stepped over, because nobody can read them. Awaited, before what follows them. */
+  onDamaged?(damage: LogDamage): Promise<void> | void
+  /** Without progress for this long, it is looked whether there is something that cannot be read, milliseconds. Default: 10 s. */
+  readonly stallMillis?: number
 }
 
 /** First offset that is there, and the one after the last. */
@@ -67,13 +94,30 @@ const FETCH_BYTES = 32 * MIB
 const FETCH_WAIT_MILLIS = 100
 const SESSION_MILLIS = 30_000
 const HEARTBEAT_MILLIS = 3_000
+const STALL_MILLIS = 10_000
+/** Nobody steps over a damaged record of these. */
+const UNBROKEN: ReadonlySet<TopicName> = new Set(['registry'])
+
+/** Where a partition is read. */
+interface Place {
+  /** Offset after the last record. */
+  next: bigint
+  /** Offset to read: beyond `next` where others hold no record, or none that can be read. */
+  seek: bigint
+  movedAt: number
+  isPaused: boolean
+  /** Whether something is being worked on. */
+  busy: number
+}
 
 const keyOf = (topic: string, partition: number): string => `${topic} ${partition}`
 
 export class LogReader {
   private readonly consumer: Consumer
-  /** Next offset by topic (with its prefix) and partition. */
-  private readonly next = new Map<string, bigint>()
+  /** By topic (with its prefix) and partition. */
+  private readonly places = new Map<string, Place>()
+  private stallTimer: NodeJS.Timeout | undefined
+  private looking: Promise<void> | undefined
   /** The work of each partition: after a rejoin, a batch may come while the one before is still worked on. */
   private readonly work = new Map<string, Promise<void>>()
   private hasFailed = false
@@ -81,7 +125,10 @@ export class LogReader {
 
   constructor(private readonly options: LogReaderOptions) {
     const { kafka, groupId, positions } = options
-    for (const { topic, partition, offset } of positions) this.next.set(keyOf(this.fullName(topic), partition), offset)
+    for (const { topic, partition, offset } of positions)
+      this.places.set(keyOf(this.fullName(topic), partition), {
+        ...{ next: offset, seek: offset, movedAt: Date.now(), isPaused: false, busy: 0 },
+      })
     this.consumer = kafka.consumer({
       groupId,
       partitionAssigners: [this.assigner()],
@@ -114,22 +161,34 @@ export class LogReader {
       partitionsConsumedConcurrently: positions.length,
       eachBatch: (payload) => this.eachBatch(payload),
     })
+    const { stallMillis = STALL_MILLIS } = this.options
+    this.stallTimer = setInterval(() => this.lookForStalls(stallMillis), stallMillis / 2)
   }
 
   /** Resolves when no record is being worked on any more. */
   async stop(): Promise<void> {
     this.isStopped = true
+    clearInterval(this.stallTimer)
+    await this.looking
     await this.consumer.stop()
     await Promise.all(this.work.values())
     await this.consumer.disconnect()
   }
 
   pause(topic: TopicName, partition: number): void {
+    this.place(this.fullName(topic), partition).isPaused = true
     this.consumer.pause([{ topic: this.fullName(topic), partitions: [partition] }])
   }
 
   resume(topic: TopicName, partition: number): void {
+    Object.assign(this.place(this.fullName(topic), partition), { isPaused: false, movedAt: Date.now() })
     this.consumer.resume([{ topic: this.fullName(topic), partitions: [partition] }])
+  }
+
+  private place(topic: string, partition: number): Place {
+    const place = this.places.get(keyOf(topic, partition))
+    if (place === undefined) throw new BugError(`topic ${topic}, partition ${partition}, is not read here`)
+    return place
   }
 
   private fullName(topic: TopicName): string {
@@ -163,10 +222,11 @@ export class LogReader {
   }
 
   private seekAll(): void {
-    for (const { topic, partition } of this.options.positions) {
-      const offset = this.next.get(keyOf(this.fullName(topic), partition)) ?? 0n
-      this.consumer.seek({ topic: this.fullName(topic), partition, offset: String(offset) })
-    }
+    for (const { topic, partition } of this.options.positions) this.seek(this.fullName(topic), partition)
+  }
+
+  private seek(topic: string, partition: number): void {
+    this.consumer.seek({ topic, partition, offset: String(this.place(topic, partition).seek) })
   }
 
   /** KafkaJS silently goes to the first offset where the one asked for is gone, so that is looked at here. */
@@ -195,20 +255,29 @@ export class LogReader {
   }>): void {
     if (payload.batchSize > 0) return
     const { topic, partition, lastOffset, highWatermark } = payload
-    void this.inTurn(topic, partition, () => this.deliver(topic, partition, [], BigInt(lastOffset), BigInt(highWatermark)))
+    void this.inTurn(topic, partition, async () => {
+      const place = this.place(topic, partition)
+      const reached = BigInt(lastOffset) + 1n
+      // read a second time, after a rejoin; or not of our place: then it is looked at
+      if (reached <= place.seek || reached > BigInt(highWatermark)) return
+      const { at } = await this.readableFrom(topic, partition)
+      if (at > place.seek) await this.stepOver(topic, partition)
+      else await this.deliver(topic, partition, [], reached, BigInt(highWatermark))
+    })
   }
 
   private async eachBatch({ batch, heartbeat }: EachBatchPayload): Promise<void> {
-    const { topic, partition, messages } = batch
+    const { topic, partition } = batch
+    const { fetchedOffset, messagesWithinOffset } = batch as unknown as {
+      fetchedOffset: string
+      messagesWithinOffset: FetchedMessage[]
+    }
     // nothing heartbeats in the background; what a heartbeat throws (a rebalance) shows in the next fetch
     const beat = setInterval(() => heartbeat().catch(() => undefined), HEARTBEAT_MILLIS)
     try {
       await this.inTurn(topic, partition, async () => {
-        const fetched = BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset)
-        await this.checkContinuity(topic, partition, fetched, BigInt(batch.highWatermark))
-        const next = this.next.get(keyOf(topic, partition)) ?? 0n
-        const records = messages.map(recordOf).filter(({ offset }) => offset >= next)
-        await this.deliver(topic, partition, records, BigInt(batch.lastOffset()), BigInt(batch.highWatermark))
+        await this.checkContinuity(topic, partition, BigInt(fetchedOffset), BigInt(batch.highWatermark))
+        await this.takeAll(topic, partition, messagesWithinOffset, BigInt(batch.highWatermark))
       })
     } finally {
       clearInterval(beat)
@@ -216,12 +285,39 @@ export class LogReader {
     if (this.hasFailed) throw new kafkajs.KafkaJSNonRetriableError('what was read could not be taken')
   }
 
+  /** Every offset of a topic that is not compacted is there, so one that is missing was in a batch that cannot be read. */
+  private async takeAll(topic: string, partition: number, messages: readonly FetchedMessage[], high: bigint): Promise<void> {
+    let run: FetchedMessage[] = []
+    let { seek: expected } = this.place(topic, partition)
+    const isLater = (index: number) =>
+      messages.slice(index).some((each) => each.damage === undefined && BigInt(each.offset) === expected)
+    for (const [index, message] of messages.entries()) {
+      const offset = BigInt(message.offset)
+      if (offset < expected) continue
+      // a batch with an offset that is not its own, before the right one
+      if (offset > expected && isLater(index)) continue
+      if (offset > expected || offset >= high || message.damage !== undefined) {
+        await this.deliver(topic, partition, run, expected, high)
+        run = []
+        if (!(await this.stepOver(topic, partition))) return
+        expected = this.place(topic, partition).seek
+        if (offset !== expected) continue
+      }
+      run.push(message)
+      expected = offset + 1n
+    }
+    await this.deliver(topic, partition, run, expected, high)
+  }
+
   /** Runs work on a partition after what is under way there; a failure ends the reader. */
   private inTurn(topic: string, partition: number, run: () => Promise<void>): Promise<void> {
     const key = keyOf(topic, partition)
+    const place = this.place(topic, partition)
+    place.busy++
     const mine = (this.work.get(key) ?? Promise.resolve()).then(async () => {
-      if (this.hasFailed || this.isStopped) return
-      await run().catch((error: Error) => this.fail(error))
+      if (!this.hasFailed && !this.isStopped) await run().catch((error: Error) => this.fail(error))
+      place.busy--
+      place.movedAt = Date.now()
     })
     this.work.set(key, mine)
     return mine
@@ -230,27 +326,82 @@ export class LogReader {
   private async deliver(
     topic: string,
     partition: number,
-    records: readonly LogRecord[],
-    last: bigint,
+    messages: readonly FetchedMessage[],
+    reached: bigint,
     high: bigint,
   ): Promise<void> {
-    const key = keyOf(topic, partition)
-    const before = this.next.get(key) ?? 0n
-    const newest = records.at(-1)
-    if (newest === undefined && last < before) return // read a second time, after a rejoin
-    const next = newest === undefined ? before : newest.offset + 1n
-    await this.options.onRecords(this.shortName(topic), partition, records, last + 1n >= high ? next : high, last + 1n)
-    this.next.set(key, next)
+    const place = this.place(topic, partition)
+    if (reached <= place.seek) return // read a second time, after a rejoin
+    const records = messages.filter((each) => !each.isControlRecord).map(recordOf)
+    const next = (records.at(-1)?.offset ?? place.next - 1n) + 1n
+    await this.options.onRecords(this.shortName(topic), partition, records, reached >= high ? next : high, reached)
+    Object.assign(place, { next, seek: reached })
+  }
+
+  private readableFrom(topic: string, partition: number) {
+    const { seek } = this.place(topic, partition)
+    return LogLook.with(this.options.kafka, (look) => look.firstReadable(topic, partition, seek))
+  }
+
+  /** Moves the place to the first offset that can be read. False where it can be read as it is: then it is read again from there. */
+  private async stepOver(topic: string, partition: number): Promise<boolean> {
+    const place = this.place(topic, partition)
+    const { at, high, reason } = await this.readableFrom(topic, partition)
+    if (high < place.seek) throw lost(topic, partition, place.seek, { low: 0n, high })
+    if (at > place.seek) {
+      const damage = { topic: this.shortName(topic), partition, from: place.seek, to: at, reason }
+      if (UNBROKEN.has(damage.topic)) throw new DamagedLogError(topic, damage)
+      const { logger, onDamaged } = this.options
+      logger.error({ topic, partition, from: String(damage.from), to: String(at), reason }, 'damaged records are stepped over')
+      await onDamaged?.(damage)
+      await this.deliver(topic, partition, [], at, high)
+      this.seek(topic, partition)
+      return true
+    }
+    this.seek(topic, partition)
+    return false
+  }
+
+  /** Where nothing came for long, there may be something that the broker cannot even find. */
+  private lookForStalls(stallMillis: number): void {
+    const isStalled = ({ movedAt, isPaused, busy }: Place) => !isPaused && busy === 0 && Date.now() - movedAt >= stallMillis
+    const stalled = this.options.positions.filter(({ topic, partition }) =>
+      isStalled(this.place(this.fullName(topic), partition)),
+    )
+    if (this.looking !== undefined || this.hasFailed || stalled.length === 0) return
+    this.looking = Promise.all(stalled.map(({ topic, partition }) => this.lookAt(this.fullName(topic), partition)))
+      .then(() => undefined)
+      .finally(() => {
+        this.looking = undefined
+      })
+  }
+
+  /** A broker that is away, or leads the partition no more, is no damage: KafkaJS tries on. */
+  private lookAt(topic: string, partition: number): Promise<void> {
+    const place = this.place(topic, partition)
+    return this.inTurn(topic, partition, async () => {
+      const found = await this.readableFrom(topic, partition).catch((error: Error) => {
+        if (deepestType(error) === 'OFFSET_OUT_OF_RANGE') return { at: place.seek, high: -1n }
+        this.options.logger.debug({ err: error, topic, partition }, 'it cannot be seen what there is')
+        return undefined
+      })
+      if (found === undefined || (found.at === place.seek && found.high === place.seek)) return
+      if (found.high < place.seek) throw lost(topic, partition, place.seek, await this.rangeOf(topic, partition))
+      await this.stepOver(topic, partition)
+    })
   }
 
   /** A fetch from beyond our place is in order where only offsets without records lie between, not where records are gone; and a
    *  log that ends before our place was made again. */
   private async checkContinuity(topic: string, partition: number, fetched: bigint, high: bigint): Promise<void> {
-    const next = this.next.get(keyOf(topic, partition)) ?? 0n
-    if (fetched <= next && high >= next) return
-    const range = (await endOffsets(this.options.kafka, '', topic)).get(partition)
-    if (range === undefined || range.low > next || range.high < next)
-      throw lost(topic, partition, next, range ?? { low: 0n, high: 0n })
+    const { seek } = this.place(topic, partition)
+    if (fetched <= seek && high >= seek) return
+    const range = await this.rangeOf(topic, partition)
+    if (range.low > seek || range.high < seek) throw lost(topic, partition, seek, range)
+  }
+
+  private async rangeOf(topic: string, partition: number): Promise<OffsetRange> {
+    return (await endOffsets(this.options.kafka, '', topic)).get(partition) ?? { low: 0n, high: 0n }
   }
 
   private fail(error: Error): void {
@@ -260,7 +411,7 @@ export class LogReader {
   }
 }
 
-const recordOf = ({ offset, timestamp, key, value }: EachBatchPayload['batch']['messages'][number]): LogRecord => ({
+const recordOf = ({ offset, timestamp, key, value }: FetchedMessage): LogRecord => ({
   offset: BigInt(offset),
   timestamp: Number(timestamp),
   key: key === null ? null : Buffer.from(key),
@@ -300,6 +451,9 @@ export interface ReadLogOptions {
   /** Default: the end as it is now. */
   readonly until?: bigint
   readonly logger?: Logger
+  /** Records were stepped over, because nobody can read them. */
+  readonly onDamaged?: (damage: LogDamage) => void
+  readonly stallMillis?: number
 }
 
 /** The records of a part of a partition, once. Reads on only as fast as they are taken. */
@@ -315,10 +469,12 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogRecor
     logger: options.logger ?? pino({ level: 'silent' }),
     topicPrefix,
     positions: [{ topic, partition, offset: from }],
-    onRecords: async (_topic, _partition, records, end) => {
+    ...(options.onDamaged !== undefined && { onDamaged: options.onDamaged }),
+    ...(options.stallMillis !== undefined && { stallMillis: options.stallMillis }),
+    onRecords: async (_topic, _partition, records, end, reached) => {
       const wanted = records.filter((record) => record.offset < until)
       next = (records.at(-1)?.offset ?? next - 1n) + 1n
-      const isLast = next >= until || end <= next
+      const isLast = next >= until || end <= next || reached >= until
       await handover.give(wanted, isLast)
     },
     onFailure: (error) => handover.fail(error),
