@@ -1,7 +1,10 @@
 /** Four authorities on one machine, each with a chainer and a validator of its own. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { chaos } from '../chaos/chaos.js'
+import { isRight } from '../chaos/report.js'
 import { doorUrlOf, withSender } from '../cli/sender.js'
 import { startLoad } from '../testing/acknowledged-load.js'
+import { isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
@@ -62,4 +65,19 @@ test(
     expect(await verifyAndAudit(system.config)).toEqual({ counted })
   },
   3 * MINUTE,
+)
+
+const CHAOS_SECONDS = isFull ? 60 : 30
+
+test(
+  `${CHAOS_SECONDS} seconds of faults from a seed, each until it is healed: nothing is lost, nothing counts twice, all agree`,
+  async () => {
+    const tell = (line: string) => void process.stderr.write(`${line}\n`)
+    const result = await chaos(system, { seed: 7, seconds: CHAOS_SECONDS, rounds: isFull ? 1 : 0, tell })
+    expect(result).toMatchObject({ lost: 0, twice: 0, contradicted: 0, final: result.visible })
+    expect(isRight(result)).toBe(true)
+    expect(result.healed.length).toBeGreaterThan(0)
+    expect(result.final).toBeGreaterThanOrEqual(result.acknowledged)
+  },
+  8 * MINUTE,
 )

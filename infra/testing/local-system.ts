@@ -32,6 +32,8 @@ export interface LocalSystem {
   stageNames(): string[]
   /** The running process of a stage or service. Throws Error where there is none. */
   process(name: string): ProcessIdentity
+  /** Undefined where it does not run just now. */
+  find(name: string): ProcessIdentity | undefined
   /** Ends a stage by SIGKILL; where it is just being started, that one. */
   kill(name: string): Promise<void>
   /** Ends the broker by SIGKILL and starts it again. */
@@ -85,6 +87,7 @@ function system(config: Config): LocalSystem {
     config,
     stageNames: () => specs().map((each) => each.name),
     process: found,
+    find,
     kill: async (name) => endProcess(await until(`a process of ${name}`, READY_MILLIS, () => find(name)), 0, 'SIGKILL'),
     restartBroker: async () => {
       await endProcess(found('kafka'), 0, 'SIGKILL')

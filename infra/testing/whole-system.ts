@@ -21,6 +21,7 @@ export async function withDatabase<T>(
   use: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrls(config)[role] })
+  client.on('error', () => undefined) // a lost connection: the query under way rejects too
   await client.connect()
   try {
     return await use(client)
@@ -79,8 +80,11 @@ function tipsInTables(config: Config): Promise<Record<string, { height: number; 
   })
 }
 
-/** Blocks of which two accepts in the log differ, whoever voted; and who voted at all. */
-export async function votesInLog(config: Config): Promise<{ voters: string[]; contradicted: string[] }> {
+/** Blocks of which two accepts in the log differ, whoever voted but those who are false; and who voted at all. */
+export async function votesInLog(
+  config: Config,
+  isFalse: (authority: string) => boolean = () => false,
+): Promise<{ voters: string[]; contradicted: string[] }> {
   const kafka = createKafka(config, pino({ level: 'silent' }))
   const verdicts = new Map<string, Set<string>>()
   const voters = new Set<string>()
@@ -90,6 +94,7 @@ export async function votesInLog(config: Config): Promise<{ voters: string[]; co
       const record = decodeChainRecord(value)
       if (record?.kind !== 'vote' || record.vote.judgement.kind !== 'accept') continue
       voters.add(record.vote.authority)
+      if (isFalse(record.vote.authority)) continue
       const block = hex(record.vote.block)
       verdicts.set(block, (verdicts.get(block) ?? new Set()).add(hex(record.vote.judgement.verdictHash)))
     }

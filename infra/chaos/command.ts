@@ -1,0 +1,52 @@
+/** `make chaos`: a system of its own from nothing, faults from a seed, and the proof that nothing was lost. */
+import { Command, InvalidArgumentError } from 'commander'
+import { tell } from '../cli/progress.js'
+import { localSystem } from '../testing/local-system.js'
+import { cliMust } from '../testing/run-cli.js'
+import { type ChaosPlan, chaos } from './chaos.js'
+import { healingTable, isRight, resultJson } from './report.js'
+
+interface Options {
+  readonly duration: number
+  readonly seed?: number
+  readonly rounds: number
+  readonly table?: boolean
+}
+
+export function chaosCommand(): Command {
+  return new Command('chaos')
+    .description('Breaks one thing after the other on four authorities under load, and shows that nothing is lost')
+    .option('--duration <seconds>', 'how long faults are injected', whole, 600)
+    .option('--seed <n>', 'decides what breaks, when and where (default: drawn, and printed)', whole)
+    .option('--rounds <n>', 'each fault so many times at least, however long that takes', whole, 0)
+    .option('--table', 'also prints the time from fault to healed as a table in Markdown')
+    .addHelpText('after', '\nThe last line on stdout is one JSON object; exit code 1 if anything is not as it must be.')
+    .action(async ({ duration, seed = Math.floor(Math.random() * 1_000_000), rounds, table = false }: Options) => {
+      tell(`seed ${seed}: run it again with --seed ${seed}`)
+      const result = await onOwnSystem({ seed, seconds: duration, rounds, tell })
+      if (table) process.stdout.write(`${healingTable(result.healed)}\n`)
+      process.stdout.write(`${resultJson(result)}\n`)
+      if (!isRight(result)) process.exitCode = 1
+    })
+}
+
+async function onOwnSystem(plan: ChaosPlan) {
+  const system = await localSystem('chaos', { METERCHAIN_LANES: '2', METERCHAIN_LOG_LEVEL: 'info' })
+  try {
+    await cliMust('up', '--authorities', '4')
+    return await Promise.race([chaos(system, plan), interrupted()])
+  } finally {
+    await system.remove()
+  }
+}
+
+function interrupted(): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(`stopped by ${signal}`)))
+  })
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number')
+  return Number(text)
+}

@@ -1,0 +1,150 @@
+/** Tables that somebody changes, and records that somebody appends. */
+import pg from 'pg'
+import { urlOf } from '../../projector/migrate.js'
+import { hex } from '../../schemas/bytes.js'
+import { runAudit } from '../cli/commands/audit.js'
+import { TOPIC_NAMES } from '../kafka/topics.js'
+import { loadKeyFile } from '../keys.js'
+import { postgresAdminUrl } from '../services/postgres.js'
+import { keyPath } from '../system/authorities.js'
+import { DATABASE } from '../system/database-urls.js'
+import { until } from '../testing/until.js'
+import { FalseAuthority } from './false-authority.js'
+import { type Fault, falseId, lanesMoved, type World, withLogs, withTables } from './world.js'
+import { WRONG_KINDS, type Wrong } from './wrong-block.js'
+
+const MINUTE = 60_000
+
+async function asSuperuser<T>({ config }: World, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: urlOf(postgresAdminUrl(config), DATABASE) })
+  await client.connect()
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Some row of the table, by its place. */
+const someRow = (table: string): string => `ctid = (SELECT ctid FROM ${table} ORDER BY random() LIMIT 1)`
+const ALTERATIONS = [
+  `UPDATE store.intervals SET value = value + 1000 WHERE ${someRow('store.intervals')}`,
+  `DELETE FROM store.intervals WHERE ${someRow('store.intervals')}`,
+  `DELETE FROM store.readings WHERE ${someRow('store.readings')}`,
+  `UPDATE ledger.blocks SET counted = counted + 1 WHERE ${someRow('ledger.blocks')}`,
+  `DELETE FROM ledger.blocks WHERE ${someRow('ledger.blocks')}`,
+]
+
+/** Whoever finds it first tells of it: the projector's own audit goes round all the time, the command's at once. */
+export const rowsAltered: Fault = {
+  kind: 'rows-altered',
+  meaning:
+    'a superuser changes or deletes a row: until an audit (the projector’s own, or `meterchain audit --repair`) has made it again',
+  inject: async (world) => {
+    const statement = world.random.pick(ALTERATIONS)
+    const at = Date.now()
+    const { rowCount } = await asSuperuser(world, (client) => client.query(statement))
+    if (rowCount === 0) throw new Error(`no row to change: ${statement}`)
+    await runAudit(world.config, 10, [])
+    const isHealed = () =>
+      withTables(world, async (client) => {
+        const { rows } = await client.query(
+          `SELECT FROM analytics.repairs WHERE kind = 'reproject' AND status = 'completed' AND completed_at >= $1`,
+          [new Date(at)],
+        )
+        return rows.length > 0
+      })
+    return { told: statement.slice(0, statement.indexOf(' WHERE')), at, isHealed }
+  },
+}
+
+export const postgresEmptied: Fault = {
+  kind: 'postgres-emptied',
+  meaning: 'all tables are emptied: until all rows are there again',
+  inject: async (world) => {
+    await asSuperuser(world, async (client) => {
+      const { rows } = await client.query<{ names: string }>(
+        `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') AS names FROM pg_tables
+          WHERE schemaname IN ('ledger', 'store') AND tablename NOT IN ('faults', 'zones')`,
+      )
+      await client.query(`TRUNCATE ${rows[0]?.names}`)
+    })
+    return { told: 'ledger and store', at: Date.now() }
+  },
+}
+
+const MAX_GARBAGE_BYTES = 200_000
+
+export const garbage: Fault = {
+  kind: 'garbage',
+  meaning: 'garbage of any size in every topic',
+  inject: async (world) => {
+    const { random, config } = world
+    const sizes = TOPIC_NAMES.map((topic) => ({
+      topic,
+      bytes: random.below(MAX_GARBAGE_BYTES),
+      lane: random.below(config.lanes),
+    }))
+    await withLogs(world, async ({ writer }) => {
+      for (const { topic, bytes, lane } of sizes) {
+        const value = Buffer.from(Array.from({ length: bytes }, () => random.below(256)))
+        await writer.append(topic, topic === 'registry' || topic === 'checkpoints' ? 0 : lane, [{ value }])
+      }
+    })
+    return { told: sizes.map(({ topic, bytes }) => `${topic} ${bytes}`).join(', '), at: Date.now() }
+  },
+}
+
+/** Wrong in time alone, a block may all the same become final where nothing else does. */
+const TIMING: readonly Wrong[] = ['too-early', 'future-date']
+/** What takes ten seconds without a block in the lane has no place under load. */
+const STRIKES = WRONG_KINDS.filter((how) => how !== 'stale-registry-state')
+
+export const wrongBlocks: Fault = {
+  kind: 'wrong-block',
+  meaning: 'one authority of four seals a wrong block: until another one’s is final in its place',
+  inject: async (world) => {
+    const how = world.random.pick(STRIKES)
+    const lane = world.random.below(world.config.lanes)
+    const key = await loadKeyFile(keyPath(world.config.home, falseId(world)))
+    const { height, hash } = await withLogs(world, async (runtime) => {
+      const liar = await FalseAuthority.start(runtime, key)
+      try {
+        return await liar.strike(lane, how)
+      } finally {
+        await liar.stop()
+      }
+    })
+    const isHealed = () =>
+      withTables(world, async (client) => {
+        const { rows } = await client.query<{ hash: string }>(
+          'SELECT hash FROM analytics.blocks WHERE lane = $1 AND height = $2',
+          [lane, String(height)],
+        )
+        if (rows[0]?.hash === hex(hash) && !TIMING.includes(how))
+          throw new Error(`a block with ${how} is final in lane ${lane} at ${height}`)
+        return rows.length > 0
+      })
+    return { told: `${how} in lane ${lane} at ${height}`, at: Date.now(), isHealed }
+  },
+}
+
+export const otherVotes: Fault = {
+  kind: 'other-votes',
+  meaning: 'one authority of four votes for other verdicts, or contradicts itself, in every lane',
+  inject: async (world) => {
+    const voting = world.random.pick(['other-verdict', 'contradicts'] as const)
+    const key = await loadKeyFile(keyPath(world.config.home, falseId(world)))
+    const at = Date.now()
+    await withLogs(world, async (runtime) => {
+      const liar = await FalseAuthority.start(runtime, key)
+      liar.voting = voting
+      try {
+        await until('blocks in all lanes all the same', MINUTE, async () => (await lanesMoved(world, at)) === world.config.lanes)
+      } finally {
+        await liar.stop()
+      }
+    })
+    return { told: voting, at }
+  },
+}

@@ -1,0 +1,125 @@
+/** Processes that are killed, or silent for a while. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { startServices } from '../services/services.js'
+import { endProcess } from '../supervisor/pid-file.js'
+import { type Fault, type Injected, lanesMoved, type World } from './world.js'
+
+const SHORTEST_AWAY_MILLIS = 1_000
+const LONGEST_AWAY_MILLIS = 8_000
+
+const awayMillis = ({ random }: World): number => SHORTEST_AWAY_MILLIS + random.below(LONGEST_AWAY_MILLIS - SHORTEST_AWAY_MILLIS)
+
+async function killed({ system }: World, names: readonly string[]): Promise<Injected> {
+  const before = names.map((name) => system.process(name).pid)
+  await Promise.all(names.map((name) => system.kill(name)))
+  const isHealed = async () =>
+    names.every((name, index) => system.find(name) !== undefined && system.find(name)?.pid !== before[index])
+  return { told: names.join(', '), at: Date.now(), isHealed }
+}
+
+export const killStage: Fault = {
+  kind: 'stage-killed',
+  meaning: 'a stage is killed (SIGKILL)',
+  inject: (world) => killed(world, [world.random.pick(world.system.stageNames())]),
+}
+
+export const killAuthority: Fault = {
+  kind: 'authority-killed',
+  meaning: 'chainer and validator of one authority are killed at once',
+  inject: (world) => {
+    const id = world.random.pick(world.authorities)
+    return killed(world, [`chainer-${id}`, `validator-${id}`])
+  },
+}
+
+function signal({ system }: World, names: readonly string[], which: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const name of names) process.kill(system.process(name).pid, which)
+}
+
+const stagesOf = (ids: readonly string[]): string[] => ids.flatMap((id) => [`chainer-${id}`, `validator-${id}`])
+
+export const silentAuthority: Fault = {
+  kind: 'authority-silent',
+  meaning: 'one authority of four says nothing (SIGSTOP): until its turn has come in every lane, and others have sealed',
+  inject: async (world) => {
+    const id = world.random.pick(world.authorities)
+    const names = stagesOf([id])
+    signal(world, names, 'SIGSTOP')
+    const at = Date.now()
+    return {
+      ...{ told: id, at, isWithoutStages: true },
+      isHealed: async () => (await lanesMoved(world, at, world.authorities.length)) === world.config.lanes,
+      undo: async () => signal(world, names, 'SIGCONT'),
+    }
+  },
+}
+
+export const halfSilent: Fault = {
+  kind: 'half-silent',
+  meaning: 'two authorities of four say nothing for a while: nothing becomes final, then all goes on',
+  inject: async (world) => {
+    const names = stagesOf(world.random.shuffled(world.authorities).slice(0, 2))
+    signal(world, names, 'SIGSTOP')
+    await pause(awayMillis(world))
+    signal(world, names, 'SIGCONT')
+    return { told: names.join(', '), at: Date.now() }
+  },
+}
+
+const serviceAway = (service: 'kafka' | 'postgres' | 'registry', kind: string, meaning: string): Fault => ({
+  kind,
+  meaning,
+  inject: async (world) => {
+    const millis = awayMillis(world)
+    await endProcess(world.system.process(service), 0, 'SIGKILL')
+    await pause(millis)
+    await startServices(world.config)
+    return { told: `${millis} ms`, at: Date.now() }
+  },
+})
+
+export const brokerAway = serviceAway('kafka', 'broker-away', 'the broker is killed and away for 1 to 8 s')
+export const postgresAway = serviceAway('postgres', 'postgres-away', 'PostgreSQL is killed and away for 1 to 8 s')
+
+export const registryAway: Fault = {
+  kind: 'registry-server-away',
+  meaning: 'the schema registry is away, and a stage is killed meanwhile: until all goes on without it',
+  inject: async (world) => {
+    await endProcess(world.system.process('registry'), 0, 'SIGKILL')
+    const injected = await killed(world, [world.random.pick(world.system.stageNames())])
+    return { ...injected, undo: () => startServices(world.config) }
+  },
+}
+
+/** Killed, and its state changed before its supervisor has started it again. */
+const stateLost = (kind: string, meaning: string, change: (world: World, folder: string) => string): Fault => ({
+  kind,
+  meaning,
+  inject: async (world) => {
+    const id = world.random.pick(world.authorities)
+    const folder = join(world.config.home, 'state', `validator-${id}`, 'meters')
+    const injected = await killed(world, [`validator-${id}`])
+    const told = change(world, folder)
+    return { ...injected, told: `${id}: ${told}` }
+  },
+})
+
+export const stateDeleted = stateLost('validator-state-deleted', 'a validator’s state is deleted', (_world, folder) => {
+  rmSync(folder, { recursive: true, force: true })
+  return 'deleted'
+})
+
+export const stateAltered = stateLost(
+  'validator-state-altered',
+  'a bit of a validator’s state is altered',
+  ({ random }, folder) => {
+    const file = join(folder, 'data.mdb')
+    const bytes = readFileSync(file)
+    const [at, bit] = [random.below(bytes.length), random.below(8)]
+    bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at)
+    writeFileSync(file, bytes)
+    return `bit ${bit} of byte ${at}`
+  },
+)
