@@ -211,12 +211,12 @@ const checkpointLeaf = record('CheckpointLeaf', 'A leaf of the log over all lane
   block: hash,
   verdict: hash,
 })
-const cosignature = record('Cosignature', 'An authority’s signature of a checkpoint’s text', {
+const cosignature = record('Cosignature', 'A signature of a checkpoint’s text, by an authority or a witness', {
   version: 'int',
   size: 'long',
   root: hash,
-  authority: 'string',
-  timestamp: field('long', 'seconds since 1970-01-01T00:00:00Z'),
+  authority: field('string', 'id of the authority, or name of the witness'),
+  timestamp: field('long', 'of a witness, seconds since 1970-01-01T00:00:00Z; 0: an authority’s'),
   signature,
 })
 
