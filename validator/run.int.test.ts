@@ -131,6 +131,28 @@ describe('started again', () => {
     await goesOn()
   }, 60_000)
 
+  test('a validator of which a key was altered by a bit, so that a meter would be new to it, finds that by itself', async () => {
+    await all.stop('validator')
+    const before = await all.kept(1, METERS)
+    const file = join(all.statesOf(1), 'data.mdb')
+    const bytes = readFileSync(file)
+    const key = Buffer.from(one)
+    for (let at = bytes.indexOf(key); at >= 0; at = bytes.indexOf(key, at + 1))
+      bytes.writeUInt8(bytes.readUInt8(at + 6) ^ 8, at + 6)
+    writeFileSync(file, bytes)
+    expect(await all.kept(1, METERS)).not.toEqual(before)
+    await all.start('validator')
+    await until('the fault', 20_000, () => all.fatal.length > 0)
+    expect(all.fatal.map(({ error }) => error.constructor)).toEqual([CorruptStateError])
+    all.fatal.length = 0
+    await restart('validator')
+    await all.untilReady('validator')
+    await all.stop('validator')
+    expect((await all.kept(1, METERS)).states).toEqual(before.states)
+    await all.start('validator')
+    await goesOn()
+  }, 60_000)
+
   test('a validator that was away while readings were deleted behind final blocks is made again from the log', async () => {
     await all.stop('validator')
     rmSync(all.statesOf(1), { recursive: true })

@@ -1,6 +1,7 @@
 /** The validator's shell: reads its lanes, lets each be judged, keeps the meters' states, tells of gaps. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { inspectStates } from '../infra/chain/inspect-states.js'
 import type { BlockJudgement } from '../infra/chain/judge-block.js'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
@@ -118,7 +119,11 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
+  const inspection = new AbortController()
+  const inspected = inspectStates(states, inspection.signal).catch(onFatal)
   const stop = async () => {
+    inspection.abort()
+    await inspected
     endEvents()
     await Promise.all([...validators.values()].map((validator) => validator.stop()))
     await checkpoints?.stop()

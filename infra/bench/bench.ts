@@ -13,7 +13,7 @@ import { databaseUrls } from '../system/database-urls.js'
 import { systemStatus, withRuntime } from '../system/system.js'
 import { Fleet } from './fleet.js'
 import { type Measured, measure } from './measure.js'
-import type { BenchResult } from './report.js'
+import { type BenchResult, stageOf } from './report.js'
 import type { Watched } from './usage.js'
 import { verifyRate } from './verify-rate.js'
 
@@ -82,13 +82,16 @@ async function untilKnown(headUrl: string): Promise<void> {
   }
 }
 
-/** Stages, services, and this process. */
+/** Stages (in the order of a reading's way, each authority's apart), services, and this process. */
 async function watchedProcesses(config: Config): Promise<Watched[]> {
   const { stages, services } = await systemStatus(config)
-  const pidOf = (all: readonly Watched[], name: string): Watched => ({ name, pid: all.find((each) => each.name === name)?.pid })
+  const mine = ['ingest', 'chainer', 'validator', 'projector'].flatMap((stage) =>
+    stages.filter(({ name }) => stageOf(name) === stage),
+  )
+  const pidOf = (name: string): Watched => ({ name, pid: services.find((each) => each.name === name)?.pid })
   return [
-    ...['ingest', 'chainer', 'validator', 'projector'].map((name) => pidOf(stages, name)),
-    ...['kafka', 'postgres', 'registry'].map((name) => pidOf(services, name)),
+    ...mine.map(({ name, pid }) => ({ name, pid })),
+    ...['kafka', 'postgres', 'registry'].map(pidOf),
     { name: 'sender', pid: process.pid, isAlone: true },
   ]
 }

@@ -7,12 +7,16 @@ import { type Config, loadConfig } from '../config.js'
 import { claimPidFile } from '../supervisor/claim.js'
 import { prepareSystem, resetSystem, startStages, stopStages, stopSystem, systemStatus } from '../system/system.js'
 import { type BenchOptions, bench } from './bench.js'
-import { type BenchResult, processTable, rateTable, resultJson } from './report.js'
+import { processTable, rateTable, resultJson, type Shared, scalingTable } from './report.js'
 import { benchSettings, isOwnHome } from './settings.js'
 
 interface Options extends BenchOptions {
   readonly lanes?: number
+  readonly authorities?: readonly number[]
 }
+
+/** What a chain of the bench's own is measured with, one after the other. */
+const AUTHORITIES = [1, 4]
 
 /** Takes the environment that stages are started with: the bench's own settings are put into it. */
 export function benchCommand(env: Record<string, string | undefined>): Command {
@@ -22,24 +26,39 @@ export function benchCommand(env: Record<string, string | undefined>): Command {
     .option('--single <n>', 'messages that are sent one a request', whole(1), 3_000)
     .option('--households <n>', 'meters that send them', whole(1), 2_000)
     .option('--lanes <n>', 'lanes of a new chain (default: METERCHAIN_LANES, else 4)', whole(1))
+    .option(
+      '--authorities <n,…>',
+      'of new chains, measured one after the other (default: 1,4; with METERCHAIN_HOME as it is)',
+      counts,
+    )
     .addHelpText('after', '\nWithout METERCHAIN_HOME all runs in a home of its own, from nothing, and is deleted afterwards.')
     .addHelpText(
       'after',
       'With it, the bench uses that home as it is, adds its meters and readings, and stops only what it started.',
     )
     .addHelpText('after', 'The last line on stdout is one JSON object.')
-    .action(async ({ lanes, ...options }: Options) => {
+    .action(async ({ lanes, authorities, ...options }: Options) => {
       Object.assign(env, benchSettings(env, lanes))
-      show(await onSystem(loadConfig(env), () => bench(loadConfig(env), options)))
+      const config = loadConfig(env)
+      const results: Shared[] = []
+      for (const count of authorities ?? (isOwnHome(config) ? AUTHORITIES : [undefined])) {
+        if (count !== undefined) tell(`authorities: ${count}`)
+        const result = await onSystem(config, count, () => bench(loadConfig(env), options))
+        results.push({ authorities: count ?? 1, result })
+      }
+      show(results)
     })
 }
 
-function show(result: BenchResult): void {
-  for (const text of [processTable(result), rateTable(result), resultJson(result)]) process.stdout.write(`${text}\n`)
+function show([first, ...others]: readonly Shared[]): void {
+  if (first === undefined) return
+  const more = others.flatMap((each) => [processTable(each.result), rateTable(each.result), scalingTable(first.result, each)])
+  const texts = [processTable(first.result), rateTable(first.result), ...more, resultJson(first.result, others)]
+  for (const text of texts) process.stdout.write(`${text}\n`)
 }
 
 /** Starts what does not run, and stops it again, also after an error or Ctrl-C. */
-async function onSystem<T>(config: Config, use: () => Promise<T>): Promise<T> {
+async function onSystem<T>(config: Config, authorities: number | undefined, use: () => Promise<T>): Promise<T> {
   const lock = join(config.home, 'bench.pid')
   const other = claimPidFile(lock)
   if (other !== undefined) throw new Error(`another bench (pid ${other.pid}) runs with ${config.home}: wait for it`)
@@ -48,7 +67,7 @@ async function onSystem<T>(config: Config, use: () => Promise<T>): Promise<T> {
     const { services, stages } = await systemStatus(config)
     const [servicesRan, stagesRan] = [services, stages].map((all) => all.some(({ pid }) => pid !== undefined))
     try {
-      return await Promise.race([started(config, use), interrupted()])
+      return await Promise.race([started(config, authorities, use), interrupted()])
     } finally {
       if (isOwnHome(config)) await clear(config)
       else if (!servicesRan) await stopSystem(config, tell)
@@ -59,8 +78,8 @@ async function onSystem<T>(config: Config, use: () => Promise<T>): Promise<T> {
   }
 }
 
-async function started<T>(config: Config, use: () => Promise<T>): Promise<T> {
-  await prepareSystem(config, { network: 'bench', authorities: undefined, consensus: undefined }, tell)
+async function started<T>(config: Config, authorities: number | undefined, use: () => Promise<T>): Promise<T> {
+  await prepareSystem(config, { network: 'bench', authorities, consensus: undefined }, tell)
   await startStages(config, tell)
   return use()
 }
@@ -82,4 +101,8 @@ function whole(low: number): (text: string) => number {
     if (!Number.isInteger(number) || number < low) throw new InvalidArgumentError(`expected a whole number from ${low} on`)
     return number
   }
+}
+
+function counts(text: string): number[] {
+  return text.split(',').map(whole(1))
 }

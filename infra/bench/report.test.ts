@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Measured } from './measure.js'
-import { type BenchResult, cpuByProcess, processTable, rateTable, resultJson } from './report.js'
+import { type BenchResult, cpuByProcess, cpuByStage, processTable, rateTable, resultJson, scalingTable } from './report.js'
 
 const MIB = 1024 * 1024
 const measured = (messages: number, seconds: number, cpuMicros: number): Measured => ({
@@ -53,5 +53,34 @@ describe('the report', () => {
     const batches = { ...RESULT.batches, finalMillis: none, visibleMillis: none }
     expect(JSON.parse(resultJson({ ...RESULT, batches })).final).toEqual({ p50: null, p99: null })
     expect(rateTable({ ...RESULT, batches })).toContain('NaN ms')
+  })
+
+  describe('of several authorities', () => {
+    const spent = (micros: number) => ({ cpuMicros: micros * 60_000, maxAnonBytes: MIB })
+    const usage = [
+      { name: 'ingest', spent: spent(110) },
+      { name: 'chainer-authority-1', spent: spent(20) },
+      { name: 'validator-authority-1', spent: spent(90) },
+      { name: 'validator-authority-2', spent: spent(110) },
+      { name: 'postgres', spent: undefined },
+      { name: 'sender', spent: spent(50) },
+    ]
+    const result = { ...RESULT, batches: { ...RESULT.batches, usage } }
+    const one = { ...RESULT.batches, usage: [...RESULT.batches.usage, { name: 'validator', spent: spent(100) }] }
+    const shared = { authorities: 2, result }
+
+    test('adds up what is one stage', () => {
+      expect(Object.fromEntries(cpuByStage(result.batches))).toEqual({ ingest: 110, chainer: 20, validator: 200, sender: 50 })
+    })
+
+    test('says how many times the one authority’s CPU it is, by stage and in all', () => {
+      const table = scalingTable({ ...RESULT, batches: one }, shared)
+      expect(table).toMatch(/validator +│ 100 µs +│ 200 µs +│ 2.00/)
+      expect(table).toMatch(/all +│ 250 µs +│ 380 µs +│ 1.52/)
+      const json = JSON.parse(resultJson({ ...RESULT, batches: one }, [shared]))
+      expect(json.shared).toMatchObject([
+        { authorities: 2, cpu: { 'validator-authority-2': 110 }, timesOne: { all: 1.52, validator: 2, ingest: 1.1 } },
+      ])
+    })
   })
 })

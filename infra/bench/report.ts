@@ -19,6 +19,16 @@ export function cpuByProcess({ usage, messages }: Measured): [name: string, micr
   return usage.flatMap(({ name, spent }) => (spent === undefined ? [] : [[name, spent.cpuMicros / messages]]))
 }
 
+/** Of which stage a process is: each authority has a chainer and a validator of its own. */
+export const stageOf = (process: string): string => process.replace(/-.*$/, '')
+
+/** CPU µs of a message by stage, all authorities' together. */
+export function cpuByStage(measured: Measured): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const [name, micros] of cpuByProcess(measured)) sums.set(stageOf(name), (sums.get(stageOf(name)) ?? 0) + micros)
+  return sums
+}
+
 const cpuTotal = (measured: Measured): number => cpuByProcess(measured).reduce((sum, [, micros]) => sum + micros, 0)
 
 /** A row a process: CPU in both measurements, memory at its highest. */
@@ -55,8 +65,30 @@ export function rateTable({ batches, single, verifyPerSecond }: BenchResult): st
   )
 }
 
-/** The last line on stdout. Times in milliseconds, CPU in µs a message. */
-export function resultJson({ batches, single, verifyPerSecond }: BenchResult): string {
+/** The same work by several authorities. */
+export interface Shared {
+  readonly authorities: number
+  readonly result: BenchResult
+}
+
+/** What each stage of all authorities together costs, beside the one authority's. */
+export function scalingTable(one: BenchResult, { authorities, result }: Shared): string {
+  const [alone, together] = [cpuByStage(one.batches), cpuByStage(result.batches)]
+  const rows = [...together].map(([stage, micros]) => {
+    const before = alone.get(stage)
+    return [stage, before === undefined ? '' : `${round(before)} µs`, `${round(micros)} µs`, ratioText(micros, before)]
+  })
+  const all = [one, result].map(({ batches }) => cpuTotal(batches))
+  const total = ['all', ...all.map((micros) => `${round(micros)} µs`), ratioText(all[1] ?? 0, all[0])]
+  return table(['CPU a message, batches', '1 authority', `${authorities} authorities`, 'times'], [...rows, total])
+}
+
+const ratioText = (micros: number, before: number | undefined): string =>
+  before === undefined || before === 0 ? '' : (micros / before).toFixed(2)
+
+/** The last line on stdout. Times in milliseconds, CPU in µs a message. `shared` says, for each number of authorities, how many times
+ *  the one authority's CPU theirs is: in all, and by stage. */
+export function resultJson({ batches, single, verifyPerSecond }: BenchResult, shared: readonly Shared[] = []): string {
   const figures = (measured: Measured) => ({
     messages: measured.messages,
     seconds: round(measured.seconds, 2),
@@ -68,5 +100,14 @@ export function resultJson({ batches, single, verifyPerSecond }: BenchResult): s
     cpu: Object.fromEntries(cpuByProcess(measured).map(([name, micros]) => [name, round(micros, 1)])),
     cpuTotal: round(cpuTotal(measured), 1),
   })
-  return JSON.stringify({ ...figures(batches), verifyPerSecond: round(verifyPerSecond), single: figures(single) })
+  const alone = cpuByStage(batches)
+  const timesOne = ({ batches: theirs }: BenchResult) => ({
+    all: round(cpuTotal(theirs) / cpuTotal(batches), 2),
+    ...Object.fromEntries(
+      [...cpuByStage(theirs)].map(([stage, micros]) => [stage, round(micros / (alone.get(stage) ?? micros), 2)]),
+    ),
+  })
+  const more = shared.map(({ authorities, result }) => ({ authorities, ...figures(result.batches), timesOne: timesOne(result) }))
+  const rest = { verifyPerSecond: round(verifyPerSecond), single: figures(single) }
+  return JSON.stringify({ ...figures(batches), ...rest, ...(more.length > 0 && { shared: more }) })
 }

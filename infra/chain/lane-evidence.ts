@@ -59,6 +59,8 @@ export class LaneEvidence {
 
   #remember({ parent, header, hash, accepts }: Certified): void {
     const ballots = new Map(accepts.map((vote) => [vote.vote.authority, { vote, weight: 0 }]))
+    // who begins at this block knows the accepts, and not where they stand
+    for (const vote of accepts) this.#places.delete(vote)
     this.#certified = { lane: this.lane, final: parent, candidates: [{ header, hash, ballots, isVoid: false }] }
   }
 

@@ -47,7 +47,11 @@ export interface LogDamage {
 /** A batch of `registry` is damaged: nobody steps over it, for every record after it stands on those before. */
 export class DamagedLogError extends Error {
   override readonly name = 'DamagedLogError'
-  constructor(topic: string, { partition, from, to, reason }: Omit<LogDamage, 'topic'>) {
+  constructor(
+    topic: string,
+    readonly damage: Omit<LogDamage, 'topic'>,
+  ) {
+    const { partition, from, to, reason } = damage
     super(
       `topic ${topic}, partition ${partition}: offsets ${from} to ${to - 1n} are damaged on the broker's disk (${reason}). Nobody steps ` +
         'over a record of registry. Make the topic again from a replica: meterchain restore --topic registry --recreate',

@@ -1,5 +1,6 @@
 import { equalBytes } from '../../schemas/bytes.js'
 import { type Header, splitEntries } from '../../schemas/records.js'
+import type { LogDamage } from '../kafka/log-reader.js'
 import type { LogSource, OffsetRange, SourceRecord } from './log-source.js'
 import type { SchemaPrefixes } from './schema-prefixes.js'
 
@@ -12,6 +13,7 @@ export interface HeldReadingsOptions {
   readonly epoch: number
   readonly prefixes: SchemaPrefixes
   onRecord(): void
+  onDamaged(damage: LogDamage): void
 }
 
 /** How a block differs from the records it was made from. */
@@ -38,7 +40,7 @@ export class HeldReadings {
   #hasBegun = false
 
   constructor(private readonly options: HeldReadingsOptions) {
-    this.#records = options.source.read('readings', options.lane)[Symbol.asyncIterator]()
+    this.#records = options.source.read('readings', options.lane, options.onDamaged)[Symbol.asyncIterator]()
     this.#low = options.range?.low ?? 0n
   }
 

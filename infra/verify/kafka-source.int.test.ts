@@ -9,6 +9,7 @@ import { loadConfig } from '../config.js'
 import { createKafka } from '../kafka/client.js'
 import { LogWriter } from '../kafka/log-writer.js'
 import { deleteTopics, ensureTopics } from '../kafka/topics.js'
+import { BATCH_FIELD, flipBit, segmentFile } from '../testing/broker-disk.js'
 import { captureOutput } from '../testing/capture-output.js'
 import { type TestChain, variedChain } from '../testing/chain.js'
 import { dump } from './dump.js'
@@ -93,4 +94,18 @@ test('records of readings that were deleted on the broker are not compared; a da
   expect(fault).toBeUndefined()
   expect(summary.lanes.map((each) => each.readingsFrom)).toEqual([2n, 0n])
   expect(skips).toContainEqual(expect.objectContaining({ topic: 'chain', partition: 1, from: offset, to: offset }))
+}, 60_000)
+
+test('a batch that was damaged on the broker’s disk is a fault with its lane and offset, until a block becomes final after it; of registry always', async () => {
+  const high = (await source.endOffsets('chain')).get(1)?.high ?? 0n
+  flipBit(segmentFile(`${config.topicPrefix}chain`, 1), high - 1n, BATCH_FIELD.checksum)
+  const skips: unknown[] = []
+  const { fault } = await verify({ source, onSkipped: (skip) => skips.push(skip) })
+  expect(fault).toMatchObject({ topic: 'chain', lane: 1, offset: high - 1n, reason: expect.stringMatching(/meterchain restore/) })
+  expect(skips).toContainEqual({
+    ...{ topic: 'chain', partition: 1, from: high - 1n, to: high - 1n },
+    reason: 'damaged: its checksum does not hold',
+  })
+  flipBit(segmentFile(`${config.topicPrefix}registry`, 0), 0n, BATCH_FIELD.records + 20)
+  expect((await verify({ source })).fault).toMatchObject({ topic: 'registry', offset: 0n })
 }, 60_000)

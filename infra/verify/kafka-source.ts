@@ -6,9 +6,9 @@ import type { LogSource } from './log-source.js'
 export function kafkaSource(kafka: Kafka, topicPrefix: string): LogSource {
   return {
     endOffsets: (topic) => endOffsets(kafka, topicPrefix, topic),
-    read: async function* (topic, partition) {
+    read: async function* (topic, partition, onDamaged) {
       const low = (await endOffsets(kafka, topicPrefix, topic)).get(partition)?.low ?? 0n
-      for await (const record of readLog({ kafka, topicPrefix, topic, partition, from: low }))
+      for await (const record of readLog({ kafka, topicPrefix, topic, partition, from: low, ...(onDamaged && { onDamaged }) }))
         yield { topic, partition, ...record }
     },
   }

@@ -1,3 +1,4 @@
+import type { LogDamage } from '../kafka/log-reader.js'
 import type { TopicName } from '../stage.js'
 
 /** The logs as bytes, wherever they are: in Kafka, in a dump, in memory. What `verify` reads, and `dump` writes. */
@@ -22,8 +23,9 @@ export interface OffsetRange {
 export interface LogSource {
   /** By partition; empty where there is no such topic. */
   endOffsets(topic: TopicName): Promise<ReadonlyMap<number, OffsetRange>>
-  /** From the first record that is there to the end as it was when reading began. Offsets rise, and may have gaps. */
-  read(topic: TopicName, partition: number): AsyncIterable<SourceRecord>
+  /** From the first record that is there to the end as it was when reading began. Offsets rise, and may have gaps. What cannot be read
+   *  is told before what follows it; of registry it ends the reading with DamagedLogError. */
+  read(topic: TopicName, partition: number, onDamaged?: (damage: LogDamage) => void): AsyncIterable<SourceRecord>
 }
 
 /** Records that a source holds, by count of offsets: what progress is measured against. */

@@ -6,6 +6,7 @@ import type { RegistryState } from '../../schemas/registry/state.js'
 import { messageBuilder, TAGS } from '../../schemas/tags.js'
 import { type Finalized, LaneReader, laneRules, type Taken } from '../chain/lane-reader.js'
 import type { MeterStates } from '../chain/meter-states.js'
+import type { LogDamage } from '../kafka/log-reader.js'
 import type { Fault } from './fault.js'
 import { HeldReadings } from './held-readings.js'
 import type { LogSource, OffsetRange, SourceRecord } from './log-source.js'
@@ -59,6 +60,8 @@ export class LaneVerifier {
   readonly #strays: StrayVotes
   readonly #block: BlockContext
   #digest = EMPTY_DIGEST
+  /** The first damage after the newest block that became final in spite of one. */
+  #damage: { readonly height: bigint; readonly from: bigint; readonly to: bigint } | undefined
 
   constructor(
     private readonly lane: number,
@@ -70,7 +73,16 @@ export class LaneVerifier {
     this.#strays = new StrayVotes(lane, rules)
     const epoch = sourceEpochOf(registry.governanceAt(registry.size), lane)
     const range = context.readings.get(lane)
-    const readings = new HeldReadings({ source, lane, range, epoch, prefixes, onRecord: () => context.onRecord() })
+    const readings = new HeldReadings({
+      source,
+      lane,
+      range,
+      epoch,
+      prefixes,
+      onRecord: () => context.onRecord(),
+      onDamaged: ({ from, to, reason }) =>
+        context.skips.addRange({ topic: 'readings', partition: lane, from, to: to - 1n, reason: `damaged: ${reason}` }),
+    })
     const message = messageBuilder(TAGS.reading, registry.chainId)
     this.#block = {
       ...{ registry, roots: new RegistryRoots(registry), states, readings },
@@ -87,18 +99,34 @@ export class LaneVerifier {
     const range = this.context.chain.get(this.lane)
     if (range === undefined) return { topic: 'chain', lane: this.lane, reason: 'the topic has no partition of this lane' }
     try {
-      for await (const record of this.context.source.read('chain', this.lane)) {
+      for await (const record of this.context.source.read('chain', this.lane, (damage) => this.#noteDamage(damage))) {
         if (record.offset >= range.high) break
         const fault = await this.#take(record)
         if (fault !== undefined) return fault
       }
-      const missing = this.#strays.missing(this.#reader.state.final) ?? this.#uncovered()
+      const { final } = this.#reader.state
+      const missing = this.#strays.missing(final) ?? this.#lostTo(final.height) ?? this.#uncovered()
       if (missing === undefined) this.#namePending()
       return missing
     } finally {
       await this.#block.readings.close()
       this.report.unsettled += this.#reader.state.candidates.length
     }
+  }
+
+  /** What was lost is made good where blocks became final after it: then it held nothing that they needed, or it was restored. */
+  #noteDamage({ from, to, reason }: LogDamage): void {
+    const { height } = this.#reader.state.final
+    this.context.skips.addRange({ topic: 'chain', partition: this.lane, from, to: to - 1n, reason: `damaged: ${reason}` })
+    this.#damage ??= { height, from, to }
+    if (height > this.#damage.height) this.#damage = { height, from, to }
+  }
+
+  #lostTo(final: bigint): Fault | undefined {
+    if (this.#damage === undefined || final > this.#damage.height) return undefined
+    const { from, to, height } = this.#damage
+    const reason = `offsets ${from} to ${to - 1n} are damaged on the broker's disk, and no block became final after them. Restore what they held: meterchain restore`
+    return { topic: 'chain', lane: this.lane, height: height + 1n, offset: from, reason }
   }
 
   async #take(record: SourceRecord): Promise<Fault | undefined> {

@@ -10,6 +10,7 @@ import type { Hash } from '../../schemas/hash.js'
 import { RegistryState } from '../../schemas/registry/state.js'
 import { MeterStates } from '../chain/meter-states.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
+import { DamagedLogError } from '../kafka/log-reader.js'
 import { LmdbRegistryStore } from '../registry/lmdb-registry-store.js'
 import type { Fault } from './fault.js'
 import { countRecords, type LogSource, type OffsetRange } from './log-source.js'
@@ -116,6 +117,9 @@ class Verification {
     return verifyRegistry(this.options.source.read('registry', 0), {
       ...{ state: this.#registry, chainId: this.options.chainId, skips: this.#skips, prefixes: this.#prefixes },
       onRecord: this.#onRecord,
+    }).catch((error: Error) => {
+      if (!(error instanceof DamagedLogError)) throw error
+      return { topic: 'registry', offset: error.damage.from, reason: error.message }
     })
   }
 
