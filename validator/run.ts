@@ -142,9 +142,14 @@ function lanesOf({ index, count }: { index: number; count: number }, lanes: numb
 const lanesBut = (mine: readonly number[], lanes: number): number[] =>
   Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !mine.includes(lane))
 
-/** A lane that a checkpoint knows otherwise is not voted on: its operator has to restore it. */
+/** A lane that a checkpoint knows otherwise, or longer, is not voted on: its operator has to restore it. */
 function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined): Readiness {
   const split = keeper?.splitLanes ?? []
-  if (split.length === 0) return feeds.readiness()
-  return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
+  if (split.length > 0) {
+    return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
+  }
+  const read = feeds.readiness()
+  const short = keeper?.shortLanes ?? []
+  if (!read.ready || short.length === 0) return read
+  return { ready: false, why: `checkpoints cover more than topic chain holds of lanes ${short.join(', ')}: restore it` }
 }
