@@ -1,10 +1,12 @@
 /** The validator's shell: reads its lanes, lets each be judged, keeps the meters' states, tells of gaps. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { inspectStates } from '../infra/chain/inspect-states.js'
 import type { BlockJudgement } from '../infra/chain/judge-block.js'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
+import type { MeterStates } from '../infra/chain/meter-states.js'
 import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { createMetrics } from '../infra/metrics.js'
@@ -16,6 +18,7 @@ import type { CheckpointKeeper } from './checkpoints/keeper.js'
 import { startCheckpoints } from './checkpoints/start.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
+import { endLife } from './lives.js'
 import { dropIfCorrupt, openStates } from './recover.js'
 import { resendEvents } from './resend.js'
 
@@ -25,6 +28,8 @@ export interface ValidatorStageDeps extends Runtime, HeldKeys {}
  *  milliseconds. */
 const PATIENCE_MILLIS = 2_000
 const STALE_MILLIS = 10_000
+/** How long a validator lives on a store that is taken for sound. */
+const PROVEN_MILLIS = 30_000
 /** Repair events in one append: 200 of at most 600 bytes are half of what a record batch of `repairs` may hold. */
 const REPAIRS_AT_ONCE = 200
 
@@ -120,7 +125,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const inspection = new AbortController()
-  const inspected = inspectStates(states, inspection.signal).catch(onFatal)
+  const inspected = provenSound(states, path, inspection.signal).catch(onFatal)
   const stop = async () => {
     inspection.abort()
     await inspected
@@ -129,9 +134,17 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     await checkpoints?.stop()
     await feeds.stop()
     await states.close()
+    endLife(path)
     await health.stop()
   }
   return { port: health.port, stop }
+}
+
+/** A store on which the validator has lived for a while, and in which all is as it was written. */
+async function provenSound(states: MeterStates, path: string, signal: AbortSignal): Promise<void> {
+  await inspectStates(states, signal)
+  await pause(PROVEN_MILLIS, undefined, { signal }).catch(() => undefined) // told to stop: that is in order too
+  endLife(path)
 }
 
 /** Lanes are configured, not rebalanced: instance i of n validates every n-th lane from i - 1 on. */
