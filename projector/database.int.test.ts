@@ -85,6 +85,22 @@ describe('a transaction', () => {
     expect(await count()).toBe(20_002)
   })
 
+  test('waits for room on a full disk without an end, but for the end of the process', async () => {
+    const impatient = new Database({ url: testDatabase.writerUrl, logger, connections: 1, patienceMillis: 0 })
+    const full = () => Object.assign(new pg.DatabaseError('no space', 1, 'error'), { code: '53100', severity: 'ERROR' })
+    let attempts = 0
+    const done = await impatient.transaction(async () => {
+      if (++attempts < 4) throw full()
+      return 'done'
+    })
+    expect([done, attempts, impatient.trouble]).toEqual(['done', 4, undefined])
+    const waiting = impatient.transaction(async () => {
+      throw full()
+    })
+    await impatient.close()
+    await expect(waiting).rejects.toThrow('the disk of PostgreSQL is full: no space')
+  })
+
   test('is not tried again where it can never succeed, and leaves nothing', async () => {
     let attempts = 0
     const wrong = database.transaction(async (client) => {
