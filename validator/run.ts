@@ -12,10 +12,11 @@ import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { createMetrics } from '../infra/metrics.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
-import { encodeRepair, type Vote } from '../schemas/records.js'
+import { encodeRepair, type Repair, type Vote } from '../schemas/records.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
 import type { CheckpointKeeper } from './checkpoints/keeper.js'
 import { startCheckpoints } from './checkpoints/start.js'
+import { Disagreements } from './disagreement.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
 import { endLife } from './lives.js'
@@ -71,17 +72,20 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     },
     onFailure: onFatal,
   })
+  const tell = async (lane: number, events: readonly Repair[]) => {
+    for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
+      const some = events.slice(at, at + REPAIRS_AT_ONCE)
+      const messages = some.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
+      await deps.writer.append('repairs', lane, messages)
+    }
+  }
+  const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell(event.lane, [event]))
   const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
     metrics.readings.inc({ outcome: 'counted' }, finalized.block.entries.length - refused)
     metrics.readings.inc({ outcome: 'refused' }, refused)
     metrics.timeToFinal.observe(Math.max(0, finalized.timestamp - finalized.header.sealedAt) / 1000)
-    const events = resendEvents(judgement, finalized.lane, Date.now(), key.id)
-    for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
-      const some = events.slice(at, at + REPAIRS_AT_ONCE)
-      const messages = some.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
-      await deps.writer.append('repairs', finalized.lane, messages)
-    }
+    await tell(finalized.lane, resendEvents(judgement, finalized.lane, Date.now(), key.id))
   }
   const voting = {
     ...{
@@ -102,6 +106,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
         ...voting,
         isVouchedFor: (lane) => checkpoints?.keeper.isVouchedFor(lane) ?? !keepsFinals,
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
+        onVerdict: (...verdict) => disagreements.note(...verdict),
         onJudged,
       }),
     )
@@ -118,7 +123,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     host: config.host,
     port: config.validatorPort,
     metrics,
-    isReady: () => readiness(feeds, checkpoints?.keeper),
+    isReady: () => readiness(feeds, checkpoints?.keeper, disagreements),
   })
   const others = lanesBut(lanes, registry.state.lanes)
   checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
@@ -156,13 +161,14 @@ const lanesBut = (mine: readonly number[], lanes: number): number[] =>
   Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !mine.includes(lane))
 
 /** A lane that a checkpoint knows otherwise, or longer, is not voted on: its operator has to restore it. */
-function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined): Readiness {
+function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined, disagreements: Disagreements): Readiness {
   const split = keeper?.splitLanes ?? []
   if (split.length > 0) {
     return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
   }
   const read = feeds.readiness()
   const short = keeper?.shortLanes ?? []
-  if (!read.ready || short.length === 0) return read
+  if (!read.ready) return read
+  if (short.length === 0) return disagreements.readiness()
   return { ready: false, why: `checkpoints cover more than topic chain holds of lanes ${short.join(', ')}: restore it` }
 }
