@@ -3,6 +3,7 @@ import pg from 'pg'
 import pino from 'pino'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
 import { type SwitchedProxy, startProxy } from '../infra/testing/proxy.js'
+import { until } from '../infra/testing/until.js'
 import { TransientError } from '../schemas/errors.js'
 import { copyRows, Database, isPassing } from './database.js'
 import { CHECKPOINT_RECORDS, type CheckpointRow } from './rows/tables.js'
@@ -97,8 +98,10 @@ describe('a transaction', () => {
     const waiting = impatient.transaction(async () => {
       throw full()
     })
+    const refused = expect(waiting).rejects.toThrow('the disk of PostgreSQL is full: no space')
+    await until('its trouble', 10_000, () => impatient.trouble !== undefined)
     await impatient.close()
-    await expect(waiting).rejects.toThrow('the disk of PostgreSQL is full: no space')
+    await refused
   })
 
   test('is not tried again where it can never succeed, and leaves nothing', async () => {

@@ -71,6 +71,7 @@ export class Database {
         if (this.#isClosed || isOver) throw new TransientError(this.trouble, { cause: error })
         this.options.logger.warn({ err: error, waitMillis: wait }, `${what}; the transaction is tried again`)
         await pause(wait)
+        if (this.#isClosed) throw new TransientError(this.trouble, { cause: error })
       }
     }
   }
