@@ -1,9 +1,12 @@
 /** Opens the meters' states. A store that is damaged, or of another chain, is thrown away: the log makes it again, and final verdicts
  *  bind, so that costs time and no signature checks. */
+import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { CorruptStateError } from '../infra/chain/checked-store.js'
 import { MeterStates } from '../infra/chain/meter-states.js'
+import { beginLife } from './lives.js'
 
 export async function openStates(
   path: string,
@@ -11,6 +14,14 @@ export async function openStates(
   logger: Logger,
   options: { keepsFinals?: boolean } = {},
 ): Promise<MeterStates> {
+  mkdirSync(dirname(path), { recursive: true })
+  if (beginLife(path)) {
+    logger.error(
+      { path },
+      'the validator ended again and again on these meter states; they are deleted, and made again from the log',
+    )
+    await rm(path, { recursive: true, force: true })
+  }
   try {
     return MeterStates.open(path, chainId, options)
   } catch (error) {

@@ -103,6 +103,12 @@ export class LaneReader {
     return { final: this.current.final, nextOffset: this.resume }
   }
 
+  /** Reads on from there: before the first record is taken, where the place was of another log. */
+  rewind(offset: bigint): void {
+    this.offset = offset
+    this.resume = offset
+  }
+
   heldBlock(hash: Hash): HeldBlock | undefined {
     return this.held.get(hashKey(hash))
   }
