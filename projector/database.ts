@@ -43,7 +43,7 @@ export class Database {
   readonly pool: pg.Pool
   /** Why the last attempt failed, while the database is away. */
   trouble: string | undefined
-  #isClosed = false
+  readonly #patience = new AbortController()
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
@@ -68,10 +68,11 @@ export class Database {
         const what = isFull ? 'the disk of PostgreSQL is full' : 'PostgreSQL is away'
         this.trouble = `${what}: ${(error as Error).message}`
         const isOver = !isFull && Date.now() + wait > giveUpAt
-        if (this.#isClosed || isOver) throw new TransientError(this.trouble, { cause: error })
+        if (this.#patience.signal.aborted || isOver) throw new TransientError(this.trouble, { cause: error })
         this.options.logger.warn({ err: error, waitMillis: wait }, `${what}; the transaction is tried again`)
-        await pause(wait)
-        if (this.#isClosed) throw new TransientError(this.trouble, { cause: error })
+        await pause(wait, undefined, { signal: this.#patience.signal }).catch(() => {
+          throw new TransientError(`${this.trouble}; it was not tried again, for the process ends`, { cause: error })
+        })
       }
     }
   }
@@ -91,8 +92,13 @@ export class Database {
     }
   }
 
+  /** Nothing is tried again from now on: the process ends, and the next one goes on. */
+  endPatience(): void {
+    this.#patience.abort()
+  }
+
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.endPatience()
     await this.pool.end()
   }
 }

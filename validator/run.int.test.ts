@@ -110,6 +110,16 @@ describe('started again', () => {
     await all.untilReady('validator')
     await all.stop('validator')
     expect(await all.kept(1, METERS)).toEqual(before)
+    const told: unknown[] = []
+    const part = { topicPrefix: all.config.topicPrefix, topic: 'repairs', partition: 0, from: 0n } as const
+    for await (const { value } of readLog({ kafka: all.kafka, ...part })) {
+      const repair = value === null ? undefined : decodeRepair(value)
+      if (repair?.kind === 'rebuild') told.push([repair.status, repair.detail, repair.tookMillis !== null])
+    }
+    expect(told).toEqual([
+      ['requested', 'there was no state', false],
+      ['completed', 'there was no state', true],
+    ])
     await all.start('validator')
     await goesOn()
   }, 60_000)

@@ -9,6 +9,7 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { MeterStates } from '../infra/chain/meter-states.js'
 import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
+import { endOffsets } from '../infra/kafka/log-reader.js'
 import { createMetrics } from '../infra/metrics.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
@@ -20,6 +21,7 @@ import { Disagreements } from './disagreement.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
 import { endLife } from './lives.js'
+import { Rebuild } from './rebuild.js'
 import { dropIfCorrupt, openStates } from './recover.js'
 import { resendEvents } from './resend.js'
 
@@ -43,7 +45,12 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const { count, index } = config.validatorInstance
   // the first instance makes the checkpoints: others keep nothing for them
   const keepsFinals = index === 1
-  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals })
+  const beganAt = Date.now()
+  let lost: string | undefined
+  const onLost = (why: string) => {
+    lost = why
+  }
+  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals, onLost })
   const onFatal = (error: Error) => {
     dropIfCorrupt(path, error, logger).then(() => deps.onFatal(error), deps.onFatal)
   }
@@ -65,6 +72,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
       metrics.queueDepth.set({ queue: `pending-${feed.lane}` }, feed.pending.length)
       validators.get(feed.lane)?.poke()
+      if (feeds.readiness().ready) rebuild?.done(Date.now()).catch(onFatal)
     },
     onSkipped: (feed, offset, reason) => {
       if (!isOrdinarySkip(reason as SkipReason))
@@ -80,6 +88,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     }
   }
   const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell(event.lane, [event]))
+  let rebuild: Rebuild | undefined
   const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
     metrics.readings.inc({ outcome: 'counted' }, finalized.block.entries.length - refused)
@@ -127,6 +136,8 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   })
   const others = lanesBut(lanes, registry.state.lanes)
   checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
+  if (lost !== undefined && (await hasBlocks(deps)))
+    rebuild = await Rebuild.begin({ by: key.id, why: lost, beganAt, tell: (event) => tell(0, [event]) })
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const inspection = new AbortController()
@@ -143,6 +154,12 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     await health.stop()
   }
   return { port: health.port, stop }
+}
+
+/** Of a chain without a block nothing can have been lost. */
+async function hasBlocks({ kafka, config }: ValidatorStageDeps): Promise<boolean> {
+  const ends = await endOffsets(kafka, config.topicPrefix, 'chain')
+  return [...ends.values()].some(({ high }) => high > 0n)
 }
 
 /** A store on which the validator has lived for a while, and in which all is as it was written. */

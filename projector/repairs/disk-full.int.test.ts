@@ -44,6 +44,27 @@ let projecting: Projecting
   2 * MINUTE,
 )
 
+;(reason === undefined ? test : test.skip)(
+  'a projector that waits for room ends at once, and the next one goes on from its place',
+  async () => {
+    disk.fill(LEFT_BYTES)
+    const load = projecting.startLoad()
+    await until('a full disk', MINUTE, async () => {
+      const answer = await fetch(`http://127.0.0.1:${projecting.running?.port}/readyz`)
+      return answer.status === 503
+    })
+    const began = Date.now()
+    await projecting.running?.stop()
+    expect(Date.now() - began).toBeLessThan(5_000)
+    await load.end()
+    disk.makeRoom()
+    await projecting.start()
+    await projecting.untilWhole('ended on a full disk')
+    expect(projecting.ends).toEqual([])
+  },
+  2 * MINUTE,
+)
+
 beforeAll(async () => {
   if (reason !== undefined) return
   disk = await makeSmallDisk()
