@@ -86,6 +86,7 @@ const SETTINGS = {
   chainerPort: setting('CHAINER_PORT', '18083', 'port', 'health and metrics of the chainer', port),
   validatorPort: setting('VALIDATOR_PORT', '18084', 'port', 'health and metrics of the validator', port),
   projectorPort: setting('PROJECTOR_PORT', '18085', 'port', 'health and metrics of the projector', port),
+  witnessPort: setting('WITNESS_PORT', '18086', 'port', 'checkpoint, health and metrics of a witness', port),
   kafkaPort: setting('KAFKA_PORT', '19092', 'port', 'local Kafka', port),
   kafkaControllerPort: setting('KAFKA_CONTROLLER_PORT', '19093', 'port', 'local Kafka’s controller', port),
   registryPort: setting('REGISTRY_PORT', '18081', 'port', 'local schema registry', port),

@@ -11,8 +11,10 @@ export interface HealthOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'registry'>
   isReady(): Readiness
+  /** Other pages in plain text, by path; undefined: not there yet. */
+  readonly pages?: Readonly<Record<string, () => string | undefined>>
 }
 
 export interface HealthServer {
@@ -20,12 +22,16 @@ export interface HealthServer {
   stop(): Promise<void>
 }
 
-function answer({ metrics, isReady }: HealthOptions): RequestListener {
+function answer({ metrics, isReady, pages = {} }: HealthOptions): RequestListener {
   const say = (status: number, text: string, type = 'text/plain; charset=utf-8') => ({ status, text, type })
+  const text = (page: string | undefined) => (page === undefined ? say(404, 'not there yet\n') : say(200, page))
   const body = async (path: string | undefined) => {
     if (path === '/healthz') return say(200, 'alive\n')
     if (path === '/metrics') return say(200, await metrics.registry.metrics(), metrics.registry.contentType)
-    if (path !== '/readyz') return say(404, 'there are /healthz, /readyz and /metrics\n')
+    const page = path === undefined || !Object.hasOwn(pages, path) ? undefined : pages[path]
+    if (page !== undefined) return text(page())
+    if (path !== '/readyz')
+      return say(404, `there are ${['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ')}\n`)
     const { ready, why } = isReady()
     return ready ? say(200, 'ready\n') : say(503, `not ready: ${why ?? 'starting'}\n`)
   }

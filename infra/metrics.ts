@@ -16,11 +16,17 @@ export interface Metrics {
   readonly queueDepth: Gauge<'queue'>
 }
 
+/** Metrics of a process that is no stage: those of Node alone, to which it adds its own. */
+export function createRegistry(name: string): Registry {
+  const registry = new Registry()
+  registry.setDefaultLabels({ stage: name })
+  collectDefaultMetrics({ register: registry })
+  return registry
+}
+
 /** The metrics of one stage, in a registry of its own: several stages can live in one process. */
 export function createMetrics(stage: string): Metrics {
-  const registry = new Registry()
-  registry.setDefaultLabels({ stage })
-  collectDefaultMetrics({ register: registry })
+  const registry = createRegistry(stage)
   const registers = [registry]
   const seconds = (name: string, help: string) => new Histogram({ name, help, buckets: LATENCY_BUCKETS, registers })
   return {

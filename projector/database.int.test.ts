@@ -3,6 +3,7 @@ import pg from 'pg'
 import pino from 'pino'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
 import { type SwitchedProxy, startProxy } from '../infra/testing/proxy.js'
+import { until } from '../infra/testing/until.js'
 import { TransientError } from '../schemas/errors.js'
 import { copyRows, Database, isPassing } from './database.js'
 import { CHECKPOINT_RECORDS, type CheckpointRow } from './rows/tables.js'
@@ -83,6 +84,24 @@ describe('a transaction', () => {
     proxy.comeBack()
     expect(await database.transaction(async () => 'here')).toBe('here')
     expect(await count()).toBe(20_002)
+  })
+
+  test('waits for room on a full disk without an end, but for the end of the process', async () => {
+    const impatient = new Database({ url: testDatabase.writerUrl, logger, connections: 1, patienceMillis: 0 })
+    const full = () => Object.assign(new pg.DatabaseError('no space', 1, 'error'), { code: '53100', severity: 'ERROR' })
+    let attempts = 0
+    const done = await impatient.transaction(async () => {
+      if (++attempts < 4) throw full()
+      return 'done'
+    })
+    expect([done, attempts, impatient.trouble]).toEqual(['done', 4, undefined])
+    const waiting = impatient.transaction(async () => {
+      throw full()
+    })
+    const refused = expect(waiting).rejects.toThrow('the disk of PostgreSQL is full: no space')
+    await until('its trouble', 10_000, () => impatient.trouble !== undefined)
+    await impatient.close()
+    await refused
   })
 
   test('is not tried again where it can never succeed, and leaves nothing', async () => {

@@ -16,6 +16,9 @@ const LONGEST_PAUSE_MILLIS = 5_000
 /** SQLSTATE classes and codes of a server that is not there, not ready, or asks to try again. */
 const PASSING = /^(08...|57P0[123]|53...|40001|40P01|55P03)$/
 
+/** No room on the server's disk, for rows or for its log. */
+const DISK_FULL = '53100'
+
 /** What pg says of a connection that ended. */
 const BROKEN_CONNECTION = /^(Connection terminated|timeout ex|Client has encountered a connection error)/
 
@@ -25,6 +28,9 @@ export function isPassing(error: unknown): boolean {
   if ('severity' in error) return 'code' in error && PASSING.test(String(error.code))
   return 'syscall' in error || ('message' in error && BROKEN_CONNECTION.test(String(error.message)))
 }
+
+/** A process that is started again finds a disk as full as before: so this is waited for, however long it takes. */
+const isDiskFull = (error: unknown): error is Error => (error as { code?: unknown }).code === DISK_FULL
 
 export interface DatabaseOptions {
   readonly url: string
@@ -37,7 +43,7 @@ export class Database {
   readonly pool: pg.Pool
   /** Why the last attempt failed, while the database is away. */
   trouble: string | undefined
-  #isClosed = false
+  readonly #patience = new AbortController()
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
@@ -48,7 +54,7 @@ export class Database {
   }
 
   /** Runs `work` in one transaction on one connection, and again while the database is away: `work` must bear that. Rejects with
-   *  TransientError when patience ends. */
+   *  TransientError when patience ends; for room on a full disk it has no end. */
   async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const giveUpAt = Date.now() + (this.options.patienceMillis ?? PATIENCE_MILLIS)
     for (let wait = FIRST_PAUSE_MILLIS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MILLIS)) {
@@ -58,10 +64,15 @@ export class Database {
         return result
       } catch (error) {
         if (!isPassing(error)) throw error
-        this.trouble = `PostgreSQL is away: ${(error as Error).message}`
-        if (this.#isClosed || Date.now() + wait > giveUpAt) throw new TransientError(this.trouble, { cause: error })
-        this.options.logger.warn({ err: error, waitMillis: wait }, 'PostgreSQL is away; the transaction is tried again')
-        await pause(wait)
+        const isFull = isDiskFull(error)
+        const what = isFull ? 'the disk of PostgreSQL is full' : 'PostgreSQL is away'
+        this.trouble = `${what}: ${(error as Error).message}`
+        const isOver = !isFull && Date.now() + wait > giveUpAt
+        if (this.#patience.signal.aborted || isOver) throw new TransientError(this.trouble, { cause: error })
+        this.options.logger.warn({ err: error, waitMillis: wait }, `${what}; the transaction is tried again`)
+        await pause(wait, undefined, { signal: this.#patience.signal }).catch(() => {
+          throw new TransientError(`${this.trouble}; it was not tried again, for the process ends`, { cause: error })
+        })
       }
     }
   }
@@ -81,8 +92,13 @@ export class Database {
     }
   }
 
+  /** Nothing is tried again from now on: the process ends, and the next one goes on. */
+  endPatience(): void {
+    this.#patience.abort()
+  }
+
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.endPatience()
     await this.pool.end()
   }
 }

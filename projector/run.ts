@@ -59,8 +59,14 @@ export interface RunningProjector extends Running {
   caughtUp(deadlineMillis?: number): Promise<void>
 }
 
-export async function startProjector(deps: ProjectorDeps): Promise<RunningProjector> {
-  const { config, logger, registry } = deps
+export async function startProjector(given: ProjectorDeps): Promise<RunningProjector> {
+  const { config, logger, registry } = given
+  let isStopping = false
+  const onFatal = (error: Error) => {
+    if (isStopping) logger.warn({ err: error }, 'cut off by the end of the process; the next one goes on from here')
+    else given.onFatal(error)
+  }
+  const deps = { ...given, onFatal }
   const metrics = createMetrics('projector')
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
@@ -101,7 +107,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
   const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
-  const keepRegistry = () => void registryRows.reach(registry.state.size).catch(deps.onFatal)
+  const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
   const endEvents = registry.onEvent(keepRegistry)
   keepRegistry()
   await Promise.all([follower.start(), plain.start()])
@@ -111,7 +117,7 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
       ['registry/0', registryRows.place] as const,
       ...plain.places(),
     ])
-  const watch = new CursorWatch(database, places, () => replay.reached(heights()), deps.onFatal)
+  const watch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
   watch.start()
   const audit = startAudit(deps, repairs, tell)
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
@@ -126,11 +132,13 @@ export async function startProjector(deps: ProjectorDeps): Promise<RunningProjec
       await registryRows.reach(registry.state.size)
     },
     stop: async () => {
+      isStopping = true
       endEvents()
+      database.endPatience()
       await Promise.all([query.stop(), audit.stop(), watch.stop()])
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
-      await registryRows.idle()
+      await registryRows.idle().catch(onFatal)
       await health.stop()
       await database.close()
     },

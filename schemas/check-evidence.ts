@@ -33,6 +33,8 @@ export interface ShownEvidence {
   readonly key: Buffer
   readonly weight: number
   readonly totalWeight: number
+  /** Whose authorities decided on the block, as the evidence says. */
+  readonly registrySize: number
   /** Names it, as in `SlashStake.evidence`. */
   readonly hash: Hash
   /** Whether the originals alone prove that the authority is false. */
@@ -75,7 +77,15 @@ function check(file: EvidenceFile, genesisRecord: Buffer, signatures: Signatures
   return {
     ...{ chainId, network: genesis.network, kind: file.kind, lane: file.lane, height: BigInt(file.height) },
     ...{ block: fromHex(file.block), authority: accused.id, key: accused.key, weight: accused.weight },
-    ...{ totalWeight: totalWeight(set), hash, isProof: file.kind === 'contradiction', rejects: [], verdicts: [], ...found },
+    ...{
+      totalWeight: totalWeight(set),
+      registrySize: file.registrySize,
+      hash,
+      isProof: file.kind === 'contradiction',
+      rejects: [],
+      verdicts: [],
+      ...found,
+    },
   }
 }
 

@@ -10,6 +10,7 @@ import type { Candidate } from '../schemas/lane-fold.js'
 import { encodeVerdict, type NotCounted } from '../schemas/records.js'
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { type Check, checkCandidate, rankOf } from './check.js'
+import type { Adopted } from './disagreement.js'
 import { type VotedLog, Voter, type VoterDeps } from './voter.js'
 
 export interface ValidatorDeps extends VoterDeps {
@@ -22,6 +23,8 @@ export interface ValidatorDeps extends VoterDeps {
   outgrownAt(size: number): number | undefined
   /** Whether nothing vouches for another or a longer lane than the one read here. */
   isVouchedFor(lane: number): boolean
+  /** A block became final; `mine`: the verdict found here, if it was judged. Awaited like the next. */
+  onVerdict(finalized: Finalized, mine: readonly NotCounted[] | undefined, adopted: readonly Adopted[]): Promise<void>
   /** What a final block made of its meters. Awaited before it is kept, so that after a crash it is told again rather than never. */
   onJudged(finalized: Finalized, judgement: BlockJudgement): Promise<void>
 }
@@ -75,20 +78,21 @@ export class LaneValidator implements VotedLog {
         'the final verdict is not the one found here',
       )
     }
-    const judgement = agreed ? mine : this.adopt(finalized)
+    const { judgement, differences } = agreed ? { judgement: mine, differences: [] } : this.adopt(finalized)
     this.judgements.clear()
     this.voter.decided()
+    await deps.onVerdict(finalized, mine?.notCounted, differences)
     await deps.onJudged(finalized, judgement)
     deps.states.commit(feed.lane, feed.reader.position, judgement.states)
   }
 
-  private adopt(finalized: Finalized): BlockJudgement {
+  private adopt(finalized: Finalized): { judgement: BlockJudgement; differences: readonly Adopted[] } {
     const adopted = adoptVerdict(finalized.block.entries, finalized.notCounted, this.source(finalized.header.registrySize))
     for (const difference of adopted.differences) {
       const where = { lane: this.feed.lane, height: String(finalized.header.height), ...difference }
       this.deps.logger.error(where, 'a final verdict counts an entry that would not count here')
     }
-    return adopted
+    return { judgement: adopted, differences: adopted.differences }
   }
 
   private source(registrySize: number): JudgeSource {

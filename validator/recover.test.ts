@@ -6,6 +6,7 @@ import pino from 'pino'
 import { CorruptStateError } from '../infra/chain/checked-store.js'
 import { sha256 } from '../schemas/hash.js'
 import { laneGenesis } from '../schemas/lane-fold.js'
+import { endLife } from './lives.js'
 import { dropIfCorrupt, openStates } from './recover.js'
 
 const logger = pino({ level: 'silent' })
@@ -36,4 +37,24 @@ test('a store is dropped for its own damage, and for nothing else', async () => 
   expect(existsSync(path)).toBe(true)
   await dropIfCorrupt(path, new CorruptStateError('a bit'), logger)
   expect(existsSync(path)).toBe(false)
+})
+
+test('a store on which life after life ended at once is thrown away, and one of which a life was sound is not', async () => {
+  const path = join(folder, 'lives')
+  const height = async () => {
+    const states = await openStates(path, chainId, logger)
+    const found = states.position(0)?.nextOffset
+    states.commit(0, { final: laneGenesis(chainId, 0).final, nextOffset: 7n }, new Map())
+    await states.close()
+    return found
+  }
+  const lives = async (count: number) => {
+    const seen: (bigint | undefined)[] = []
+    for (let life = 0; life < count; life++) seen.push(await height())
+    return seen
+  }
+  expect(await lives(4)).toEqual([undefined, 7n, 7n, 7n])
+  endLife(path)
+  expect(await lives(5)).toEqual([7n, 7n, 7n, 7n, undefined])
+  expect(await lives(2)).toEqual([7n, 7n])
 })

@@ -1,20 +1,27 @@
 /** The validator's shell: reads its lanes, lets each be judged, keeps the meters' states, tells of gaps. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { inspectStates } from '../infra/chain/inspect-states.js'
 import type { BlockJudgement } from '../infra/chain/judge-block.js'
 import { LaneFeeds } from '../infra/chain/lane-feeds.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
+import type { MeterStates } from '../infra/chain/meter-states.js'
 import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
+import { endOffsets } from '../infra/kafka/log-reader.js'
 import { createMetrics } from '../infra/metrics.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
-import { encodeRepair, type Vote } from '../schemas/records.js'
+import { encodeRepair, type Repair, type Vote } from '../schemas/records.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
 import type { CheckpointKeeper } from './checkpoints/keeper.js'
 import { startCheckpoints } from './checkpoints/start.js'
+import { Disagreements } from './disagreement.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
+import { endLife } from './lives.js'
+import { Rebuild } from './rebuild.js'
 import { dropIfCorrupt, openStates } from './recover.js'
 import { resendEvents } from './resend.js'
 
@@ -24,6 +31,8 @@ export interface ValidatorStageDeps extends Runtime, HeldKeys {}
  *  milliseconds. */
 const PATIENCE_MILLIS = 2_000
 const STALE_MILLIS = 10_000
+/** How long a validator lives on a store that is taken for sound. */
+const PROVEN_MILLIS = 30_000
 /** Repair events in one append: 200 of at most 600 bytes are half of what a record batch of `repairs` may hold. */
 const REPAIRS_AT_ONCE = 200
 
@@ -36,7 +45,12 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const { count, index } = config.validatorInstance
   // the first instance makes the checkpoints: others keep nothing for them
   const keepsFinals = index === 1
-  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals })
+  const beganAt = Date.now()
+  let lost: string | undefined
+  const onLost = (why: string) => {
+    lost = why
+  }
+  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals, onLost })
   const onFatal = (error: Error) => {
     dropIfCorrupt(path, error, logger).then(() => deps.onFatal(error), deps.onFatal)
   }
@@ -58,6 +72,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
       metrics.queueDepth.set({ queue: `pending-${feed.lane}` }, feed.pending.length)
       validators.get(feed.lane)?.poke()
+      if (feeds.readiness().ready) rebuild?.done(Date.now()).catch(onFatal)
     },
     onSkipped: (feed, offset, reason) => {
       if (!isOrdinarySkip(reason as SkipReason))
@@ -65,17 +80,21 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     },
     onFailure: onFatal,
   })
+  const tell = async (lane: number, events: readonly Repair[]) => {
+    for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
+      const some = events.slice(at, at + REPAIRS_AT_ONCE)
+      const messages = some.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
+      await deps.writer.append('repairs', lane, messages)
+    }
+  }
+  const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell(event.lane, [event]))
+  let rebuild: Rebuild | undefined
   const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
     metrics.readings.inc({ outcome: 'counted' }, finalized.block.entries.length - refused)
     metrics.readings.inc({ outcome: 'refused' }, refused)
     metrics.timeToFinal.observe(Math.max(0, finalized.timestamp - finalized.header.sealedAt) / 1000)
-    const events = resendEvents(judgement, finalized.lane, Date.now(), key.id)
-    for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
-      const some = events.slice(at, at + REPAIRS_AT_ONCE)
-      const messages = some.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
-      await deps.writer.append('repairs', finalized.lane, messages)
-    }
+    await tell(finalized.lane, resendEvents(judgement, finalized.lane, Date.now(), key.id))
   }
   const voting = {
     ...{
@@ -96,6 +115,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
         ...voting,
         isVouchedFor: (lane) => checkpoints?.keeper.isVouchedFor(lane) ?? !keepsFinals,
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
+        onVerdict: (...verdict) => disagreements.note(...verdict),
         onJudged,
       }),
     )
@@ -112,21 +132,41 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     host: config.host,
     port: config.validatorPort,
     metrics,
-    isReady: () => readiness(feeds, checkpoints?.keeper),
+    isReady: () => readiness(feeds, checkpoints?.keeper, disagreements),
   })
   const others = lanesBut(lanes, registry.state.lanes)
   checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
+  if (lost !== undefined && (await hasBlocks(deps)))
+    rebuild = await Rebuild.begin({ by: key.id, why: lost, beganAt, tell: (event) => tell(0, [event]) })
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
+  const inspection = new AbortController()
+  const inspected = provenSound(states, path, inspection.signal).catch(onFatal)
   const stop = async () => {
+    inspection.abort()
+    await inspected
     endEvents()
     await Promise.all([...validators.values()].map((validator) => validator.stop()))
     await checkpoints?.stop()
     await feeds.stop()
     await states.close()
+    endLife(path)
     await health.stop()
   }
   return { port: health.port, stop }
+}
+
+/** Of a chain without a block nothing can have been lost. */
+async function hasBlocks({ kafka, config }: ValidatorStageDeps): Promise<boolean> {
+  const ends = await endOffsets(kafka, config.topicPrefix, 'chain')
+  return [...ends.values()].some(({ high }) => high > 0n)
+}
+
+/** A store on which the validator has lived for a while, and in which all is as it was written. */
+async function provenSound(states: MeterStates, path: string, signal: AbortSignal): Promise<void> {
+  await inspectStates(states, signal)
+  await pause(PROVEN_MILLIS, undefined, { signal }).catch(() => undefined) // told to stop: that is in order too
+  endLife(path)
 }
 
 /** Lanes are configured, not rebalanced: instance i of n validates every n-th lane from i - 1 on. */
@@ -137,9 +177,15 @@ function lanesOf({ index, count }: { index: number; count: number }, lanes: numb
 const lanesBut = (mine: readonly number[], lanes: number): number[] =>
   Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !mine.includes(lane))
 
-/** A lane that a checkpoint knows otherwise is not voted on: its operator has to restore it. */
-function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined): Readiness {
+/** A lane that a checkpoint knows otherwise, or longer, is not voted on: its operator has to restore it. */
+function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined, disagreements: Disagreements): Readiness {
   const split = keeper?.splitLanes ?? []
-  if (split.length === 0) return feeds.readiness()
-  return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
+  if (split.length > 0) {
+    return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
+  }
+  const read = feeds.readiness()
+  const short = keeper?.shortLanes ?? []
+  if (!read.ready) return read
+  if (short.length === 0) return disagreements.readiness()
+  return { ready: false, why: `checkpoints cover more than topic chain holds of lanes ${short.join(', ')}: restore it` }
 }

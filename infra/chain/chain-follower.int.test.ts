@@ -93,6 +93,14 @@ test('what is final is handed on once, from the genesis or from where it was; a 
   await part.follower.caughtUp(20_000)
   expect(part.finals).toEqual(whole.finals.slice(2))
   expect(part.follower.position(1)).toEqual(whole.follower.position(1))
+  // of another log, from before this one was made again: behind the next block, behind the end
+  for (const nextOffset of [second.nextOffset + 2n, 1_000n]) {
+    const hinted = follow({ final, nextOffset })
+    await hinted.follower.start()
+    await hinted.follower.caughtUp(20_000)
+    expect(hinted.finals).toEqual(whole.finals.slice(2))
+    await hinted.follower.stop()
+  }
   expect([...whole.failures, ...part.failures]).toEqual([])
   await whole.follower.stop()
   await all.append('chain', 0, Buffer.from('more'))

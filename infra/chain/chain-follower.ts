@@ -9,6 +9,7 @@ import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 import { type Certified, LaneEvidence } from './lane-evidence.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules, type Taken } from './lane-reader.js'
+import { rewindWrongPlaces } from './place-hints.js'
 
 export interface ChainFollowerOptions {
   readonly kafka: Kafka
@@ -34,7 +35,7 @@ export class ChainFollower {
   private readonly lanes = new Map<number, LaneReader>()
   private readonly ends = new Map<number, bigint>()
   private readonly reached = new Map<number, bigint>()
-  private readonly reader: LogReader
+  private reader: LogReader | undefined
 
   constructor(private readonly options: ChainFollowerOptions) {
     const rules = laneRules(options.registry.state, options.verify)
@@ -43,26 +44,25 @@ export class ChainFollower {
       const evidence = certified && new LaneEvidence(lane, rules, certified.get(lane))
       this.lanes.set(lane, new LaneReader(lane, rules, position, evidence))
     }
+  }
+
+  async start(): Promise<void> {
+    const { kafka, config, logger, groupId, onFailure } = this.options
+    const { topicPrefix } = config
+    await rewindWrongPlaces(this.lanes.values(), { kafka, topicPrefix, logger })
     this.reader = new LogReader({
-      kafka: options.kafka,
-      groupId: options.groupId,
-      logger: options.logger,
-      topicPrefix: options.config.topicPrefix,
+      ...{ kafka, groupId, logger, topicPrefix, onFailure },
       positions: [...this.lanes.values()].map((each) => ({ topic: 'chain', partition: each.lane, offset: each.nextOffset })),
       onRecords: async (_topic, lane, records, end, reached) => {
         await this.takeAll(lane, records, end)
         this.reached.set(lane, reached)
       },
-      onFailure: options.onFailure,
     })
+    await this.reader.start()
   }
 
-  start(): Promise<void> {
-    return this.reader.start()
-  }
-
-  stop(): Promise<void> {
-    return this.reader.stop()
+  async stop(): Promise<void> {
+    await this.reader?.stop()
   }
 
   /** Where a lane can be taken up again. */

@@ -5,7 +5,7 @@ import { BugError } from '../../schemas/errors.js'
 import { EVIDENCE_EACH, type Evidence, type Original, rejectedBlocks } from '../../schemas/evidence.js'
 import { apply, type Candidate, type LaneRules, type LaneState, type Outcome } from '../../schemas/lane-fold.js'
 import { type ChainRecord, encodeSignedVote, type SignedVote } from '../../schemas/records.js'
-import type { HeldBlock, LaneRecord } from './lane-reader.js'
+import type { EvidenceFinder, HeldBlock, LaneRecord } from './lane-reader.js'
 
 type Place = Original['place']
 
@@ -18,7 +18,7 @@ export interface Certified {
   readonly accepts: readonly SignedVote[]
 }
 
-export class LaneEvidence {
+export class LaneEvidence implements EvidenceFinder {
   /** Since the newest certificate, in the order of the log. */
   #found: Evidence[] = []
   #certified: LaneState | undefined
@@ -34,7 +34,6 @@ export class LaneEvidence {
     this.#given = certified
   }
 
-  /** A record that was folded, and did not make a block final. `before`: the state before it. */
   note({ offset, timestamp }: LaneRecord, record: ChainRecord, outcome: Outcome, before: LaneState): void {
     if (record.kind !== 'vote') return
     const place = { offset, timestamp }
@@ -43,8 +42,11 @@ export class LaneEvidence {
     if (outcome.kind === 'skipped' && outcome.reason === 'no-such-candidate') this.#noteLate(record, place)
   }
 
-  /** What belongs to the block that became final. `before`: the state before that. */
-  close(before: LaneState, final: Extract<Outcome, { kind: 'final' }>, heldBlock: (hash: Buffer) => HeldBlock | undefined) {
+  close(
+    before: LaneState,
+    final: Extract<Outcome, { kind: 'final' }>,
+    heldBlock: (hash: Buffer) => HeldBlock | undefined,
+  ): readonly Evidence[] {
     const set = this.rules.authoritiesAt(before.final.registrySize)
     const rejected = rejectedBlocks(before, final.candidate.hash, set).map(({ candidate, rejects }) =>
       this.#voidBlock(candidate, rejects, heldBlock(candidate.hash), before.final.registrySize),
@@ -59,6 +61,8 @@ export class LaneEvidence {
 
   #remember({ parent, header, hash, accepts }: Certified): void {
     const ballots = new Map(accepts.map((vote) => [vote.vote.authority, { vote, weight: 0 }]))
+    // who begins at this block knows the accepts, and not where they stand
+    for (const vote of accepts) this.#places.delete(vote)
     this.#certified = { lane: this.lane, final: parent, candidates: [{ header, hash, ballots, isVoid: false }] }
   }
 

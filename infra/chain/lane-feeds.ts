@@ -11,6 +11,7 @@ import type { Readiness } from '../health.js'
 import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules } from './lane-reader.js'
+import { rewindWrongPlaces } from './place-hints.js'
 
 /** A record of `readings` that waits for its block. */
 export interface PendingRecord {
@@ -143,6 +144,8 @@ export class LaneFeeds {
   async start(): Promise<void> {
     const { options } = this
     const { kafka, groupId, logger, config, onFailure } = options
+    const readers = [...this.feeds.values()].map((feed) => feed.reader)
+    await rewindWrongPlaces(readers, { kafka, topicPrefix: config.topicPrefix, logger })
     const ranges = await endOffsets(kafka, config.topicPrefix, 'readings')
     for (const feed of this.feeds.values()) feed.skipDeleted(ranges.get(feed.lane)?.low ?? 0n)
     this.endEvents = options.registry.onEvent(({ event }) => {

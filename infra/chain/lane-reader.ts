@@ -15,7 +15,6 @@ import {
   type Vote,
 } from '../../schemas/records.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
-import type { LaneEvidence } from './lane-evidence.js'
 
 /** Where a reader of a lane may begin, with nothing else in hand: a final block, and the offset after its certificate. */
 export interface LanePosition {
@@ -60,6 +59,18 @@ export interface HeldBlock {
   readonly timestamp: number
 }
 
+/** Looks for evidence in what is read (lane-evidence.ts). */
+export interface EvidenceFinder {
+  /** A record that was folded, and did not make a block final. `before`: the state before it. */
+  note(record: LaneRecord, decoded: ChainRecord, outcome: Outcome, before: LaneState): void
+  /** All that belongs to the block that became final. */
+  close(
+    before: LaneState,
+    final: Extract<Outcome, { kind: 'final' }>,
+    heldBlock: (hash: Hash) => HeldBlock | undefined,
+  ): readonly Evidence[]
+}
+
 export type Taken = {
   readonly record: ChainRecord | undefined
   readonly outcome: Outcome | { kind: 'undecodable' }
@@ -82,7 +93,7 @@ export class LaneReader {
     readonly lane: number,
     private readonly rules: LaneRules,
     position: LanePosition | undefined,
-    private readonly evidence?: LaneEvidence,
+    private readonly evidence?: EvidenceFinder,
   ) {
     const genesis = laneGenesis(rules.chainId, lane)
     this.current = position === undefined ? genesis : { ...genesis, final: position.final }
@@ -101,6 +112,12 @@ export class LaneReader {
   /** Where to begin again: after the newest certificate, so that the candidates since then are read again. */
   get position(): LanePosition {
     return { final: this.current.final, nextOffset: this.resume }
+  }
+
+  /** Reads on from there: before the first record is taken, where the place was of another log. */
+  rewind(offset: bigint): void {
+    this.offset = offset
+    this.resume = offset
   }
 
   heldBlock(hash: Hash): HeldBlock | undefined {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -10,6 +10,7 @@ import { LIMITS } from '../../schemas/limits.js'
 import { type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
 import { flipBit } from '../testing/chain.js'
 import { CorruptStateError } from './checked-store.js'
+import { inspectStates } from './inspect-states.js'
 import { decodeMeterState, encodeMeterState, MeterStates } from './meter-states.js'
 
 const chainId = sha256(Buffer.from('chain'))
@@ -90,5 +91,25 @@ describe('a store of states', () => {
     const states = MeterStates.open(join(folder, 'closed'), chainId)
     await states.close()
     expect(() => states.get('m')).toThrow(CorruptStateError)
+  })
+
+  test('whose keys were altered is found by looking at all: by its own name the meter would be new', async () => {
+    const path = join(folder, 'keys')
+    const states = MeterStates.open(path, chainId)
+    const many = new Map(Array.from({ length: 2_500 }, (_, index) => [`meter-${index}`, one]))
+    states.commit(2, position, many)
+    await inspectStates(states, new AbortController().signal)
+    await states.close()
+    const file = join(path, 'data.mdb')
+    const bytes = readFileSync(file)
+    const name = Buffer.from('meter-2222')
+    for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1))
+      bytes.writeUInt8(bytes.readUInt8(at + 9) ^ 1, at + 9)
+    writeFileSync(file, bytes)
+    const again = MeterStates.open(path, chainId)
+    expect(again.get('meter-2222')).toEqual(NEW_METER)
+    await expect(inspectStates(again, new AbortController().signal)).rejects.toThrow(CorruptStateError)
+    await inspectStates(again, AbortSignal.abort())
+    await again.close()
   })
 })

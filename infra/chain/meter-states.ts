@@ -121,6 +121,18 @@ export class MeterStates {
     return found === undefined ? NEW_METER : decodeMeterState(meter, found)
   }
 
+  /** Checks the values after key `after` (undefined: from the first on), `limit` at most, and gives the last key; undefined: that was
+   *  all. A state whose key was altered fails its checksum here; by `get` its meter would look new. */
+  inspect(after: string | undefined, limit: number): string | undefined {
+    const range = { limit, ...(after !== undefined && { start: after, exclusiveStart: true }) }
+    let last: string | undefined
+    for (const { key, value } of stored(() => [...this.meters.getRange(range)])) {
+      decodeMeterState(key, value)
+      last = key
+    }
+    return last
+  }
+
   /** Where a lane was; undefined: at its genesis. */
   position(lane: number): LanePosition | undefined {
     const found = stored(() => this.lanes.get(String(lane)))

@@ -34,7 +34,8 @@ export interface CheckpointFeedOptions {
   onFinal(checkpoint: FinalCheckpoint): Promise<void> | void
   /** A record whose signature is not looked at yet. */
   onCosignature(cosignature: Cosignature, record: LogRecord): Promise<void> | void
-  onChange?(): void
+  /** After each batch; awaited. */
+  onChange?(): Promise<void> | void
   onFailure(error: Error): void
 }
 
@@ -90,7 +91,7 @@ export class CheckpointFeed {
       }
       if (finalized !== undefined) await this.settle(finalized)
     }
-    this.options.onChange?.()
+    await this.options.onChange?.()
   }
 
   private async settle(finalized: Finalized): Promise<void> {

@@ -19,6 +19,7 @@ import { superviseCommand } from './commands/supervise.js'
 import { topicsCommand } from './commands/topics.js'
 import { upCommand } from './commands/up.js'
 import { verifyCommand } from './commands/verify.js'
+import { witnessCommand } from './commands/witness.js'
 
 const version = (): string => JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')).version
 
@@ -31,7 +32,7 @@ export function createProgram(): Command {
     .addHelpText('after', '\nSettings come from the environment: see meterchain config. A first look: meterchain demo')
   const commands = [upCommand(), downCommand(), statusCommand(), demoCommand(), simulateCommand(), importCommand()]
   commands.push(verifyCommand(), auditCommand(), sqlCommand(), keysCommand(), topicsCommand(), migrateCommand(), configCommand())
-  commands.push(registryCommand(), repairsCommand())
+  commands.push(registryCommand(), repairsCommand(), witnessCommand())
   for (const command of commands) program.addCommand(command)
   program.addCommand(superviseCommand(), { hidden: true })
   return program

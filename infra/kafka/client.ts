@@ -4,6 +4,7 @@ import { Kafka, type KafkaConfig, type logCreator, logLevel } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
 import { checkFetches } from './checked-fetch.js'
+import { askForUncommittedEnds } from './uncommitted-ends.js'
 
 interface RequestQueue {
   pending: unknown[]
@@ -50,6 +51,7 @@ export function createKafka(
 ): Kafka {
   quietIdleConnections()
   checkFetches()
+  askForUncommittedEnds()
   const { kafkaSaslMechanism: mechanism, kafkaUsername: username, kafkaPassword: password } = config
   const sasl = mechanism === '' ? {} : { sasl: { mechanism, username, password } as NonNullable<KafkaConfig['sasl']> }
   return new Kafka({

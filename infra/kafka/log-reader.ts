@@ -424,7 +424,7 @@ const recordOf = ({ offset, timestamp, key, value }: FetchedMessage): LogRecord 
 
 function lost(topic: string, partition: number, offset: bigint, { low, high }: OffsetRange): Error {
   return new TransientError(
-    `topic ${topic}, partition ${partition}, holds offsets ${low} to ${high}, and offset ${offset} is needed: it was cut off or made again`,
+    `topic ${topic}, partition ${partition}, holds offsets ${low} to ${high}, and offset ${offset} is needed: it was cut off or made again. A replica has what is lost: meterchain restore`,
   )
 }
 

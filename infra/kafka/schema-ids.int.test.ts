@@ -74,6 +74,21 @@ test('several that register at once, in one home, all get the ids', async () => 
   expect(Object.keys(JSON.parse(readFileSync(join(home, 'state', 'schema-ids.json'), 'utf8')).ids)).toEqual(NAMES)
 }, 60_000)
 
+test('a server that says of a schema that somebody else has just registered it is asked again', async () => {
+  let refusals = NAMES.length
+  const proxy = await server((path) => {
+    if (path.startsWith('/config')) return { status: 200, body: { compatibilityLevel: 'FULL_TRANSITIVE' } }
+    if (refusals % 2 === 1 && refusals-- > 0) return { status: 409, body: { error_code: 409, message: 'it already exists.' } }
+    if (refusals > 0) refusals--
+    return { status: 200, body: { id: 7 } }
+  })
+  expect(new Set(idsOf(await registerSchemas({ registryUrl: proxy.url, home }, logger)))).toEqual(new Set([7]))
+  await proxy.close()
+  const stubborn = await server(() => ({ status: 409, body: { error_code: 409, message: 'it already exists.' } }))
+  await expect(registerSchemas({ registryUrl: stubborn.url, home: `${home}-2` }, logger)).rejects.toThrow('already exists')
+  await stubborn.close()
+}, 60_000)
+
 test('with the server away the ids of the last time are used', async () => {
   let isAway = false
   const proxy = await server((path) => {

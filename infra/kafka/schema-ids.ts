@@ -70,10 +70,21 @@ async function register(host: string): Promise<Record<string, number>> {
   const ids: Record<string, number> = {}
   for (const name of Object.keys(AVRO_SCHEMAS) as RecordName[]) {
     const schema = { type: SchemaType.AVRO as const, schema: JSON.stringify(AVRO_SCHEMAS[name]) }
-    const { id } = await registry.register(schema, { subject: subjectOf(name), compatibility: 'FULL_TRANSITIVE' as never })
-    ids[name] = id
+    ids[name] = await registered(() =>
+      registry.register(schema, { subject: subjectOf(name), compatibility: 'FULL_TRANSITIVE' as never }),
+    )
   }
   return ids
+}
+
+/** Where several bring one new schema at the same moment, Apicurio tells all but one that it exists already: then it does. */
+async function registered(register: () => Promise<{ id: number }>, tries = 5): Promise<number> {
+  try {
+    return (await register()).id
+  } catch (error) {
+    if (tries === 1 || !/already exists/.test(String(error))) throw error
+    return registered(register, tries - 1)
+  }
 }
 
 /** Whole or not at all: several stages write it. */

@@ -32,7 +32,7 @@ export function falseChain(): TestChain {
     chain.vote(invented, id, { kind: 'reject', fault: 32, detail: 'its entries are others' })
   chain.vote(invented, 'authority-4', chain.accept(invented, []))
   const right = chain.seal(0, { proposer: 'authority-3' })
-  for (const id of ['authority-1', 'authority-2', 'authority-3', 'authority-5']) chain.vote(right, id)
+  for (const id of ['authority-5', 'authority-1', 'authority-2', 'authority-3']) chain.vote(right, id)
   chain.settle(right)
   chain.vote(right, 'authority-4')
   chain.vote(right, 'authority-5', chain.accept(right, [{ entry: 0, code: 5 }]))

@@ -22,8 +22,8 @@ const PORTS = [
 /** Below the ports that the kernel gives to clients: nobody takes the broker's while it is killed. */
 const FIRST_PORT = 21_000
 const PORTS_TRIED = 10_000
-/** Four authorities' stages listen up to 30 ports higher. */
-const PORTS_APART = 50
+/** Seven authorities' stages listen up to 60 ports higher. */
+const PORTS_APART = 80
 const READY_MILLIS = 60_000
 
 export interface LocalSystem {

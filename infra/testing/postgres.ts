@@ -51,8 +51,8 @@ function templateName(): string {
   return `meterchain_template_${hash.digest('hex').slice(0, 12)}`
 }
 
-/** An empty database with all schemas, roles and privileges. Needs a running server (`make up`, or the launcher of `make test`). */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** An empty database with all schemas, roles and privileges, in that tablespace. Needs a running server (`make up`, or the launcher of `make test`). */
+export async function createTestDatabase(tablespace = 'pg_default'): Promise<TestDatabase> {
   const template = templateName()
   const database = `meterchain_test_${randomBytes(6).toString('hex')}`
   const { owner, writer, analyst } = rolesOf(ROLE_PREFIX)
@@ -66,7 +66,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       await migrate({ adminUrl: testAdminUrl(), database: part, passwords: PASSWORDS, rolePrefix: ROLE_PREFIX })
       await admin.query(`ALTER DATABASE ${part} RENAME TO ${template}`)
     }
-    await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template} OWNER ${owner}`)
+    await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template} OWNER ${owner} TABLESPACE ${tablespace}`)
     await admin.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`)
     await admin.query(`GRANT CONNECT ON DATABASE ${database} TO ${writer}, ${analyst}`)
   })

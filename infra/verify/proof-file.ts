@@ -16,12 +16,16 @@ const VALUES_SHOWN = 96
 /** `genesisPath`: a file that holds the genesis record’s bytes, or what the query API or `saveGenesis` gives; default:
  *  <home>/genesis.json. Rejects with Error where a file cannot be read. */
 export async function verifyProofFile(path: string, genesisPath: string | undefined): Promise<VerifiedProof> {
-  const genesis = genesisRecordOf(await readFile(genesisPath ?? join(loadConfig().home, 'genesis.json')))
+  const genesis = await readGenesisRecord(genesisPath)
   const proof = jsonOf((await readFile(path)).toString('utf8'))
   if (proof === undefined) return { ok: false, reason: `${path} is no JSON` }
   const checked = checkProof(proof, genesis, sodiumSignatures)
   return checked.ok ? { ok: true, lines: linesOf(checked.proved) } : checked
 }
+
+/** The genesis event from a file, as above. */
+export const readGenesisRecord = async (path = join(loadConfig().home, 'genesis.json')): Promise<Buffer> =>
+  genesisRecordOf(await readFile(path))
 
 const genesisFile = z.union([
   z.object({ genesis: z.string() }).transform(({ genesis }) => genesis),

@@ -102,6 +102,11 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
     return [...this.split].sort((a, b) => a - b)
   }
 
+  /** Lanes that a checkpoint knows to be longer than they are here. */
+  get shortLanes(): number[] {
+    return [...this.feed.log.tips.values()].filter(({ lane, height }) => this.height(lane) < height).map(({ lane }) => lane)
+  }
+
   /** A block became final here, and is kept. */
   laneMoved(lane: number, height: bigint): void {
     this.heights.set(lane, height)

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { wholeNumber } from '../registry/arguments.js'
 import { checkProposal } from '../registry/check.js'
+import { hashStart, showEvidence } from '../registry/evidence.js'
 import { showMeter } from '../registry/meter.js'
 import { proposeCommand } from '../registry/propose.js'
 import { showEvents, showRegistry } from '../registry/show.js'
@@ -53,6 +54,26 @@ function readers(registry: Command): void {
     .option('--json', 'as JSON')
     .addHelpText('after', '\nExample: meterchain registry meter MAC000002')
     .action(showMeter)
+  registry
+    .command('evidence')
+    .description('Lists false sealed blocks and contradicting votes of authorities, writes one to a file, or checks such a file')
+    .argument('[hash]', 'first digits of what names it: that alone', hashStart)
+    .option('--authority <id>', 'against that authority alone')
+    .option('--from-log', 'from the topics themselves; default: from the tables')
+    .option('--export <file>', 'writes the one that HASH names, with its originals, as JSON')
+    .option('--check <file>', 'checks a file with nothing but the genesis; exit code 1 if it does not hold')
+    .option('--genesis <file>', 'genesis from somebody you trust (default: <home>/genesis.json)')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  meterchain registry evidence --authority east
+  meterchain registry evidence 9f3c21aa --export east-false.json
+  meterchain registry evidence --check east-false.json
+  meterchain registry propose slash-stake east 1 --evidence east-false.json --out slash.json`,
+    )
+    .action(showEvidence)
 }
 
 function signers(registry: Command): void {

@@ -12,6 +12,7 @@ import { EventRefusedError } from '../../registry/registry-writer.js'
 import { LIFETIME_EVENTS, newBody } from '../../registry/sign-event.js'
 import { bytes32, epochSeconds, wholeNumber } from './arguments.js'
 import { tallyLines } from './check.js'
+import { namedEvidence } from './evidence.js'
 import { print, signHere, withRegistry } from './session.js'
 
 interface ProposeOptions {
@@ -75,12 +76,22 @@ function authorityKinds(): Command[] {
   const slash = kind('slash-stake', 'Takes weight from an authority, on the ground of evidence')
     .addArgument(authority())
     .addArgument(new Argument('<amount>').argParser(wholeNumber))
-    .option('--evidence <hash...>', 'SHA-256 of records that prove it, 64 hexadecimal digits each')
+    .option('--evidence <file-or-hash...>', 'files of meterchain registry evidence, which are checked, or hashes that name them')
+    .addHelpText(
+      'after',
+      '\nAn event that removes an authority has no place for evidence: slash its weight to 0 first, which ends its part at once.',
+    )
     .action((id: string, amount: number, options: ProposeOptions & { evidence?: string[] }) =>
-      propose({ kind: 'SlashStake', authority: id, amount, evidence: (options.evidence ?? []).map(bytes32) }, options),
+      propose((state) => {
+        const evidence = (options.evidence ?? []).map((each) => evidenceOf(each, id, state))
+        return { kind: 'SlashStake', authority: id, amount, evidence }
+      }, options),
     )
   return [add, remove, rotate, stake, slash]
 }
+
+const evidenceOf = (fileOrHash: string, id: string, state: RegistryState): Buffer =>
+  /^[0-9a-f]{64}$/i.test(fileOrHash) ? bytes32(fileOrHash) : namedEvidence(fileOrHash, id, state)
 
 function chainKinds(): Command[] {
   const consensus = kind('set-consensus', 'Proof of authority (turns in order) or proof of stake (turns drawn by weight)')

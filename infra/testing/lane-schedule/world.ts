@@ -1,4 +1,5 @@
 /** One lane's two logs, the records on their way to them, and a clock that only the schedule moves. */
+import { crc32 } from 'node:zlib'
 import { equalBytes } from '../../../schemas/bytes.js'
 import { type AuthoritySet, totalWeight } from '../../../schemas/consensus/turns.js'
 import { type Hash, sha256 } from '../../../schemas/hash.js'
@@ -22,12 +23,12 @@ export const WIGGLE_MILLIS = 500
 /** The registry of a schedule never changes. */
 export const REGISTRY = { registrySize: 1, registryRoot: sha256(Buffer.from('registry of the schedules')), sourceEpoch: 0 }
 
-/** Stands for a signature (FNV-1a over key and message): the fold takes the check from outside, and real ones would leave time for few
- *  schedules. */
+/** Stands for a signature (CRC-32 over the message, begun with the key): the fold takes the check from outside, and real ones would
+ *  leave time for few schedules. */
 function sealWith(key: Buffer, message: Buffer): Buffer {
-  let mixed = key.readInt32BE(0)
-  for (const byte of message) mixed = Math.imul(mixed ^ byte, 0x01000193)
-  return Buffer.alloc(64, String(mixed))
+  const seal = Buffer.alloc(64)
+  seal.writeUInt32BE(crc32(message, key.readUInt32BE(0)))
+  return seal
 }
 
 /** What every honest authority finds of entries. */

@@ -1,0 +1,177 @@
+/** What strangers with access to the broker leave in the topics: the line goes on. */
+import { randomBytes } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import kafkajs from 'kafkajs'
+import { DoorClient } from '../../ingest/meter/door-client.js'
+import { type RunningIngest, startIngest } from '../../ingest/run.js'
+import { TOPIC_NAMES, TopicMismatchError, topicName, topicSpecs } from '../kafka/topics.js'
+import type { TopicName } from '../stage.js'
+import type { Running, Runtime } from '../stage-runtime.js'
+import { Authorities } from '../testing/authorities.js'
+import type { SignedMeter } from '../testing/signed-meters.js'
+import { snappyLiterals } from '../testing/snappy.js'
+import { projectAndAudit } from '../testing/tables.js'
+import { until } from '../testing/until.js'
+import { kafkaSource } from '../verify/kafka-source.js'
+import { verify } from '../verify/verify.js'
+
+const MINUTE = 60_000
+/** What the batch around a record takes of the topic's limit. */
+const BATCH_BYTES = 200
+let all: Authorities
+let runtime: Runtime & Running
+let door: RunningIngest
+let client: DoorClient
+let meter: SignedMeter
+
+beforeAll(async () => {
+  all = await Authorities.open({ lanes: 1, meters: 2 }, { METERCHAIN_INGEST_PORT: '0' })
+  runtime = await all.open('ingest')
+  door = await startIngest(runtime)
+  client = new DoorClient({ url: door.url })
+  meter = all.meter('meter-1')
+  await Promise.all([all.start('chainer'), all.start('validator')])
+}, MINUTE)
+afterAll(async () => {
+  await client?.close()
+  await door?.stop()
+  await runtime?.stop()
+  await all?.close()
+}, MINUTE)
+afterEach(() => {
+  expect(all.fatal).toEqual([])
+})
+
+/** A reading through the door counts, and the door's head tells. */
+async function goesOn(): Promise<void> {
+  expect(await client.send([meter.next()])).toMatchObject({ accepted: 1 })
+  const { sequence } = meter
+  const headOf = async () => (await (await fetch(`${door.url}/v1/meters/${meter.id}/head`)).json()) as { sequence: number }
+  await until(`sequence ${sequence} counts`, MINUTE / 2, async () => (await headOf()).sequence === sequence, headOf)
+}
+
+async function withProducer(options: kafkajs.ProducerConfig, use: (producer: kafkajs.Producer) => Promise<void>): Promise<void> {
+  const producer = all.kafka.producer(options)
+  await producer.connect()
+  try {
+    await use(producer)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+const nameOf = (topic: TopicName) => topicName(all.config, topic)
+
+test(
+  'garbage of any size, and no value at all, in every topic',
+  async () => {
+    const limits = new Map(topicSpecs(all.config).map(({ name, settings }) => [name, Number(settings['max.message.bytes'])]))
+    await withProducer({}, async (producer) => {
+      for (const topic of TOPIC_NAMES) {
+        const largest = (limits.get(topic) ?? 0) - BATCH_BYTES
+        const values = [null, Buffer.alloc(0), ...[1, 5, 6, 37, 1_000, 65_537, largest].map((bytes) => randomBytes(bytes))]
+        for (const value of values) await producer.send({ topic: nameOf(topic), messages: [{ value, partition: 0 }] })
+        // behind a prefix as a registry's serializer writes it
+        const prefixed = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), randomBytes(500)])
+        await producer.send({ topic: nameOf(topic), messages: [{ value: prefixed, partition: 0 }] })
+        await goesOn()
+      }
+    })
+  },
+  MINUTE,
+)
+
+test(
+  'a batch in a codec that our readers lack is stored as they can read it',
+  async () => {
+    const { CompressionCodecs, CompressionTypes } = kafkajs
+    const lacking = CompressionCodecs[CompressionTypes.Snappy]
+    const compress = async ({ buffer }: { buffer: Buffer }) => snappyLiterals(buffer)
+    Object.assign(CompressionCodecs, { [CompressionTypes.Snappy]: () => ({ compress }) })
+    try {
+      for (const topic of TOPIC_NAMES)
+        await withProducer({}, async (producer) => {
+          const messages = Array.from({ length: 5 }, () => ({ value: Buffer.from('from elsewhere'), partition: 0 }))
+          await producer.send({ topic: nameOf(topic), compression: CompressionTypes.Snappy, messages })
+        })
+    } finally {
+      Object.assign(CompressionCodecs, { [CompressionTypes.Snappy]: lacking })
+    }
+    await goesOn()
+  },
+  MINUTE,
+)
+
+test(
+  'a transaction that a stranger leaves open in every topic holds nobody up',
+  async () => {
+    await withProducer(
+      { transactionalId: `${all.config.topicPrefix}stranger`, idempotent: true, maxInFlightRequests: 1 },
+      async (producer) => {
+        const transaction = await producer.transaction()
+        for (const topic of TOPIC_NAMES)
+          await transaction.send({ topic: nameOf(topic), messages: [{ value: Buffer.from('not committed'), partition: 0 }] })
+        await goesOn()
+        await goesOn()
+        await all.stop('validator')
+        await all.start('validator')
+        await goesOn()
+        await transaction.abort()
+      },
+    )
+    await goesOn()
+  },
+  MINUTE,
+)
+
+test(
+  'a topic with another setting is refused at a start, with the command that mends it; mended, all goes on',
+  async () => {
+    const admin = all.kafka.admin()
+    await admin.connect()
+    const set = (value: string) =>
+      admin.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: kafkajs.ConfigResourceTypes.TOPIC,
+            name: nameOf('chain'),
+            configEntries: Object.entries({
+              ...topicSpecs(all.config).find(({ name }) => name === 'chain')?.settings,
+              'cleanup.policy': value,
+            }).map(([name, entry]) => ({ name, value: entry })),
+          },
+        ],
+      })
+    try {
+      await all.stop('chainer')
+      await set('compact')
+      const refused = await all.start('chainer').catch((error: Error) => error)
+      expect(refused).toBeInstanceOf(TopicMismatchError)
+      expect(String(refused)).toMatch(
+        /cleanup\.policy is compact, not delete.*kafka-configs\.sh.*--add-config cleanup\.policy=delete/s,
+      )
+      await set('delete')
+      await all.start('chainer')
+    } finally {
+      await admin.disconnect()
+    }
+    await goesOn()
+  },
+  MINUTE,
+)
+
+test(
+  'verify and audit find nothing after all that',
+  async () => {
+    const { fault, summary } = await verify({
+      source: kafkaSource(all.kafka, all.config.topicPrefix),
+      chainId: all.ledger.chainId,
+    })
+    expect(fault).toBeUndefined()
+    expect(Object.keys(summary.skipped).length).toBeGreaterThan(0)
+    const audited = await projectAndAudit(runtime, { ...all.config, projectorPort: 0, queryPort: 0 })
+    expect(audited).toMatchObject({ differenceCount: 0 })
+  },
+  MINUTE,
+)
