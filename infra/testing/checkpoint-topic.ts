@@ -34,9 +34,7 @@ export class TestCheckpointTopic {
       for (let i = 0; i < count; i++) {
         const height = (this.#heights.get(lane) ?? 0n) + 1n
         this.#heights.set(lane, height)
-        leaves.push(
-          encodeCheckpointLeaf({ lane, height, block: hash(`b ${lane} ${height}`), verdict: hash(`v ${lane} ${height}`) }),
-        )
+        leaves.push(this.leaf(lane, height))
       }
     }
     const entries = [...leaves, ...more]
@@ -46,6 +44,10 @@ export class TestCheckpointTopic {
     const { head } = this.#log.take(entries)
     this.heads.push(head)
     return head
+  }
+
+  leaf(lane: number, height: bigint): Buffer {
+    return encodeCheckpointLeaf({ lane, height, block: hash(`b ${lane} ${height}`), verdict: hash(`v ${lane} ${height}`) })
   }
 
   append(value: Buffer): void {

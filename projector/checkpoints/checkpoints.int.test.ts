@@ -186,6 +186,20 @@ describe('what the topic makes final', () => {
     expect(await digest()).toEqual(whole)
   })
 
+  test('garbage after the newest checkpoint is read through at a start, and what was begun goes on', async () => {
+    fillTopic()
+    for (let i = 0; i < 600; i++) topic.append(Buffer.from(`garbage ${i}`))
+    const before = topic.records.length
+    topic.signAll(topic.cover(1))
+    const later = topic.records.splice(before + 2)
+    await follow()
+    await takeUp()
+    topic.records.push(...later)
+    await follow()
+    expect(fold.height).toBe(4n)
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+  })
+
   test.each([
     ['a head', `UPDATE store.checkpoints SET root = hash WHERE height = 3`],
     ['its hash', `UPDATE store.checkpoints SET hash = root WHERE height = 3`],

@@ -247,6 +247,18 @@ describe('proofs', () => {
     expect(checked).toMatchObject({ ok: true, lines: expect.arrayContaining([expect.stringMatching(/height 1, /)]) })
   })
 
+  test('a meter’s keys are proved by a newest block, without a checkpoint where there is none', async () => {
+    const proof = await get<{ checkpoint?: unknown }>('/v1/meters/meter-1/proof')
+    expect(proof.checkpoint).toBeUndefined()
+    const key = hex(testKeyPair('new').publicKey)
+    const checked = await verify(proof)
+    expect(checked).toMatchObject({
+      ok: true,
+      lines: expect.arrayContaining([`key        ${key} from sequence 3 on, registered by event 3`]),
+    })
+    expect((await fetchPath('/checkpoint')).status).toBe(404)
+  })
+
   test('an entry that does not count is proved not to, and may count one day', async () => {
     const answer = await fetchPath(`/v1/proofs/${hex(leafHash(Buffer.from('garbage')))}`)
     expect(answer.headers.get('cache-control')).toBe('no-cache')
