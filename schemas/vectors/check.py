@@ -556,13 +556,32 @@ class Registry:
         fault = self.genesis(kind, content, event, body_bytes) if self.size == 0 else self.later(kind, content, event, body_bytes)
         if fault is not None:
             return fault
+        self.count(body, body_bytes, content)
+        return None
+
+    def count(self, body, body_bytes, content):
         if self.size == 0:
             self.chain_id, self.lanes = sha256(tag("genesis"), body_bytes), content["lanes"]
         self.ids.add(body["id"])
         self.bodies.append(body_bytes)
         self.leaves.append(leaf_hash(body_bytes))
         self.roots.append(merkle_root(self.leaves))
-        return None
+
+    def decide_governance(self, index, body_bytes, signatures):
+        """17.4: an event that is given without those before it; True if it made a new governance at that size."""
+        body = decode(EventBody, body_bytes)
+        if body is None or body["version"] != 20 or index < self.size:
+            return False
+        while self.size < index:
+            self.leaves.append(ZERO)
+            self.roots.append(ZERO)
+        (kind, content), = body["content"].items()
+        if index >= body["expiresAtSize"] or body["id"] in self.ids or len(signatures) > 101:
+            return False
+        before = len(self.governance)
+        fault = self.later(kind, content, {"signatures": signatures, "meters": []}, body_bytes)
+        self.count(body, body_bytes, content)
+        return fault is None and len(self.governance) > before
 
     def genesis(self, kind, content, event, body_bytes):
         """8.4"""
@@ -1107,6 +1126,73 @@ class Checkpoints:
                          "note": text + "\n" + "".join(line + "\n" for line in head["lines"])})
 
 
+# --- 17. Evidence ------------------------------------------------------------------------------------------------------------
+
+FIELDS = {"version", "chainId", "kind", "authority", "lane", "height", "block", "hash", "registrySize", "originals", "governance"}
+
+
+def evidence_holds(file, genesis):
+    """17.4"""
+    if set(file) != FIELDS or file["version"] != 1:
+        return False
+    registry, size = Registry(), file["registrySize"]
+    if registry.apply(genesis) is not None or registry.chain_id.hex() != file["chainId"] or not 0 <= file["lane"] < registry.lanes:
+        return False
+    for each in file["governance"]:
+        signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
+        if each["index"] >= size or not registry.decide_governance(each["index"], bytes.fromhex(each["body"]), signatures):
+            return False
+    originals = [bytes.fromhex(each) for each in file["originals"]]
+    if size < 1 or merkle_root([leaf_hash(each) for each in originals]).hex() != file["hash"]:
+        return False
+    authorities = registry.governance_at(size)["authorities"]
+    having = {each["id"]: each for each in authorities if each["weight"] > 0}
+    if file["authority"] not in having or not originals:
+        return False
+    if file["kind"] == "contradiction":
+        return contradicts(file, registry, having, originals)
+    total = sum(each["weight"] for each in authorities)
+    return file["kind"] == "void-block" and is_void(file, registry, having, total, originals)
+
+
+def vote_in(file, registry, having, data):
+    """The vote, where it names the block and its signature holds under the key of one with weight."""
+    signed = decode(SignedVote, data)
+    if signed is None or signed["vote"]["version"] != 19 or signed["vote"]["authority"] not in having:
+        return None
+    vote = signed["vote"]
+    if (vote["lane"], vote["height"], vote["block"].hex()) != (file["lane"], file["height"], file["block"]):
+        return None
+    message = tag("vote") + registry.chain_id + data[:-64]
+    return vote if verify(signed["signature"], message, having[vote["authority"]]["key"]) else None
+
+
+def contradicts(file, registry, having, originals):
+    votes = [vote_in(file, registry, having, each) for each in originals]
+    if len(votes) != 2 or None in votes or votes[0] == votes[1]:
+        return False
+    return all(each["authority"] == file["authority"] and "Accept" in each["judgement"] for each in votes)
+
+
+def is_void(file, registry, having, total, originals):
+    block = decode(Block, originals[0])
+    if block is None or block["header"]["version"] != 18:
+        return False
+    header, header_bytes = block["header"], originals[0][:Header(originals[0], 0)[1]]
+    if (block_hash(header_bytes).hex(), header["lane"], header["height"]) != (file["block"], file["lane"], file["height"]):
+        return False
+    message = tag("block-seal") + registry.chain_id + header_bytes
+    if header["proposer"] != file["authority"] or not verify(block["seal"], message, having[file["authority"]]["key"]):
+        return False
+    if header["count"] != len(block["entries"]) or header["root"] != merkle_root([leaf_hash(each) for each in block["entries"]]):
+        return False
+    votes = [vote_in(file, registry, having, each) for each in originals[1:]]
+    if None in votes or any("Reject" not in each["judgement"] for each in votes):
+        return False
+    ids = [each["authority"] for each in votes]
+    return ids == sorted(set(ids)) and 3 * sum(having[each]["weight"] for each in ids) >= total
+
+
 # --- The vectors -------------------------------------------------------------------------------------------------------------
 
 def raw(text):
@@ -1323,8 +1409,14 @@ def check_tree_proofs(leaves, vectors):
         same("it holds", extends(old, merkle_root(leaves[:old]), size, merkle_root(leaves[:size]), path), True)
 
 
+def check_evidence():
+    vectors = load("evidence")
+    for case in vectors["cases"]:
+        same(f"evidence: {case['name']}", evidence_holds(case["file"], raw(vectors["genesis"])), case["holds"])
+
+
 if __name__ == "__main__":
     for check in (check_records, check_hashes, check_signatures, check_merkle, check_turns, check_meter_chains, check_registry, check_chain,
-                  check_checkpoints):
+                  check_checkpoints, check_evidence):
         check()
     print(f"all vectors hold: {checks} checks")

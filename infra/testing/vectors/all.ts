@@ -1,6 +1,7 @@
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from '../../../schemas/avsc.js'
 import { chainVectors } from './chain.js'
 import { checkpointVectors } from './checkpoints.js'
+import { evidenceVectors } from './evidence.js'
 import { frozenText } from './frozen.js'
 import { hashVectors, keyVectors, meterChainVectors, signatureVectors, turnVectors } from './hashes.js'
 import { malformedVectors, recordVectors } from './records.js'
@@ -19,6 +20,7 @@ export function vectorFiles(): Map<string, string> {
     registry: registryVectors(),
     chain: chainVectors(),
     checkpoints: checkpointVectors(),
+    evidence: evidenceVectors(),
   }
   return new Map(Object.entries(made).map(([name, value]) => [`${name}.json`, frozenText(value)]))
 }
