@@ -6,13 +6,12 @@ import type { MeterStates } from '../../infra/chain/meter-states.js'
 import { CheckpointFeed, isSignedBy } from '../../infra/checkpoints/checkpoint-feed.js'
 import { decodeCheckpointPosition, logAt } from '../../infra/checkpoints/checkpoint-position.js'
 import type { Metrics } from '../../infra/metrics.js'
-import type { Running } from '../../infra/stage-runtime.js'
+import type { Running, Runtime } from '../../infra/stage-runtime.js'
 import { BugError } from '../../schemas/errors.js'
-import type { ValidatorStageDeps } from '../run.js'
 import type { VoterDeps } from '../voter.js'
 import { CheckpointKeeper } from './keeper.js'
 
-export interface CheckpointDeps extends ValidatorStageDeps, VoterDeps {
+export interface CheckpointDeps extends Runtime, VoterDeps {
   readonly states: MeterStates
   readonly metrics: Metrics
   /** Lanes that another instance validates. */
