@@ -1,5 +1,6 @@
 /** The only reader of the environment: every setting with its default, unit and meaning. */
 import { z } from 'zod'
+import { NOTE_KIND, parseVerifierKey } from '../schemas/checkpoint/note.js'
 
 interface Setting<T> {
   readonly variable: string
@@ -45,6 +46,15 @@ const flag = z.enum(['true', 'false'], 'expected true or false').transform((valu
 const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, 'expected 1 to 64 of A-Z a-z 0-9 . _ : -')
 const prefix = z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'expected up to 100 of A-Z a-z 0-9 . _ -')
 const url = z.union([z.literal(''), z.url('expected a URL')])
+const witnesses = z
+  .string()
+  .transform((value) => value.split(/[\s,]+/).filter((each) => each !== ''))
+  .transform((list) => list.map(parseVerifierKey))
+  .refine(
+    (keys) => keys.every((key) => key?.kind === NOTE_KIND.cosignature),
+    'expected verifier keys of cosignatures (kind 4), such as witness.example/1+0a1b2c3d+BA…',
+  )
+  .transform((keys) => keys.filter((key) => key !== undefined))
 const instance = z
   .string()
   .regex(/^[1-9]\d{0,3}\/[1-9]\d{0,3}$/, 'expected i/n, such as 1/2')
@@ -137,6 +147,13 @@ const SETTINGS = {
     'ms',
     'from one checkpoint to the next where something became final',
     whole(1, 10_000),
+  ),
+  witnesses: setting(
+    'WITNESSES',
+    '',
+    'name+hash+key, ...',
+    'verifier keys of witnesses whose cosignatures of checkpoints are kept and served',
+    witnesses,
   ),
   validatorInstance: setting(
     'VALIDATOR_INSTANCE',

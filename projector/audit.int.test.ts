@@ -92,7 +92,9 @@ function runAudit(log = lane.log, limit?: number, onDifferent?: (part: Part) => 
       chain: (number) => (number === lane.lane ? recordsOf(log) : listOf([])),
       plain: async (source, partition) => ({
         low: 0n,
-        records: listOf(source !== 'checkpoints' && partition > 0 ? [] : logOf(source)),
+        records: listOf(
+          (source !== 'checkpoints' && partition > 0 ? [] : logOf(source)).map((each) => ({ ...each, timestamp: 0 })),
+        ),
       }),
     },
   })

@@ -2,9 +2,11 @@
 
 import pg from 'pg'
 import { type LaneRecord, laneRules } from '../infra/chain/lane-reader.js'
+import type { VerifierKey } from '../schemas/checkpoint/note.js'
 import type { LaneRules } from '../schemas/lane-fold.js'
 import type { RegistryState } from '../schemas/registry/state.js'
 import { type ChainAudit, channelsPart, type LaneEnd, laneParts, outsidePart } from './audit/chain.js'
+import { CheckpointAudit } from './audit/checkpoints.js'
 import type { Difference } from './audit/compare.js'
 import { Comparison } from './audit/comparison.js'
 import { chainCursorPart, otherCursorsPart, plainCursorPart, registryCursorPart } from './audit/cursor-parts.js'
@@ -37,6 +39,8 @@ export interface AuditOptions {
   /** Folded to the end of its topic. */
   readonly registry: RegistryState
   readonly verify: LaneRules['verify']
+  /** Whose cosignatures of checkpoints are in the tables. Default: nobody's. */
+  readonly witnesses?: readonly VerifierKey[]
   /** A role that reads schemas ledger and store. */
   readonly databaseUrl: string
   /** Differences that are named; all are counted. Default: 100. */
@@ -75,7 +79,7 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
   }
 }
 
-export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' | 'verify'> {
+export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' | 'verify' | 'witnesses'> {
   readonly windowEntries?: number
   readonly sliceRows?: number
   onBlocks(lane: number, height: bigint): void
@@ -83,7 +87,7 @@ export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' |
 
 /** All parts of the tables, up to `cursors`, one after the other: the logs are read as they are asked for. */
 export async function* auditParts(options: PartsOptions, cursors: Cursors): AsyncGenerator<Part> {
-  const { registry, source, verify } = options
+  const { registry, source, verify, witnesses = [] } = options
   const chain: ChainAudit = { ...options, channels: new Map() }
   yield chainRowPart(registry)
   yield registryCursorPart(registry)
@@ -101,7 +105,8 @@ export async function* auditParts(options: PartsOptions, cursors: Cursors): Asyn
   for (const place of plainPartitions(registry.lanes)) {
     yield plainCursorPart(place)
     const { nextOffset } = plainCursorOf(cursors, place)
-    yield* plainParts(place, await source.plain(place.source, place.lane), nextOffset)
+    const derived = place.source === 'checkpoints' ? new CheckpointAudit({ registry, verify, witnesses }) : undefined
+    yield* plainParts(place, await source.plain(place.source, place.lane), nextOffset, derived)
   }
   yield plainOutsidePart(registry.lanes)
   yield otherCursorsPart(registry.lanes)

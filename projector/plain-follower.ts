@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Kafka } from 'kafkajs'
+import type { ClientBase } from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../infra/config.js'
 import { endOffsets, LogReader, type LogRecord } from '../infra/kafka/log-reader.js'
 import { BugError } from '../schemas/errors.js'
+import { type CheckpointFold, type CheckpointFoldOptions, noRows } from './checkpoints/fold.js'
+import { deleteCheckpoints, foldRecord, type Reached, readFold, writeCheckpoints } from './checkpoints/tables.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import type { Cursor, Source } from './cursors.js'
 import type { Database } from './database.js'
@@ -15,16 +18,21 @@ export interface PlainFollowerOptions {
   readonly logger: Logger
   readonly database: Database
   readonly cursors: readonly Cursor[]
+  /** What topic checkpoints is folded by. */
+  readonly checkpoints: CheckpointFoldOptions
+  readonly registryReached: Reached
   onFailure(error: Error): void
 }
 
 const ANY_HEIGHT = 9_223_372_036_854_775_807n
+const PART_BYTES = 4 * 1024 * 1024
 const keyOf = (source: string, partition: number) => `${source}/${partition}`
 
 /** Follows topics rejections, repairs and checkpoints into their tables. */
 export class PlainFollower {
   readonly #cursors: Map<string, Cursor>
   #reader: LogReader | undefined
+  #fold: CheckpointFold | undefined
 
   constructor(private readonly options: PlainFollowerOptions) {
     this.#cursors = new Map(options.cursors.map((each) => [keyOf(each.source, each.lane), each]))
@@ -64,6 +72,7 @@ export class PlainFollower {
       )
     const offset = nextOffset > ends.low ? nextOffset : ends.low
     await this.options.database.transaction((client) => deletePlain(client, source, lane, offset, ends.high))
+    if (source === 'checkpoints') await this.#takeUpCheckpoints(offset)
     return { topic: source, partition: lane, offset }
   }
 
@@ -72,7 +81,45 @@ export class PlainFollower {
     const cursor = this.#cursors.get(key)
     if (cursor === undefined) throw new BugError(`${key} is not followed`)
     const fresh = records.filter((record) => record.offset >= cursor.nextOffset)
-    if (fresh.length === 0) return
-    this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))
+    if (topic === 'checkpoints') for (const part of partsOf(fresh)) await this.#takeCheckpoints(part)
+    else if (fresh.length > 0)
+      this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))
   }
+
+  async #takeUpCheckpoints(offset: bigint): Promise<void> {
+    const { database, checkpoints, registryReached } = this.options
+    this.#fold = await database.transaction(async (client) => {
+      await deleteCheckpoints(client, offset)
+      return readFold(client, checkpoints, offset, registryReached)
+    })
+  }
+
+  /** Folded before the transaction, which may be tried again. */
+  async #takeCheckpoints(records: readonly LogRecord[]): Promise<void> {
+    const key = keyOf('checkpoints', 0)
+    const [cursor, fold] = [this.#cursors.get(key), this.#fold]
+    if (cursor === undefined || fold === undefined) throw new BugError(`${key} is not taken up`)
+    const rows = noRows()
+    for (const record of records) await foldRecord(fold, record, rows, this.options.registryReached)
+    const write = (client: ClientBase) => writePlain(client, cursor, records, () => writeCheckpoints(client, rows))
+    this.#cursors.set(key, await this.options.database.transaction(write))
+  }
+}
+
+/** As many as one transaction takes: a checkpoint's block makes some 3 rows of each of its leaves. */
+export function partsOf<R extends { readonly value: Buffer | null }>(records: readonly R[]): R[][] {
+  const parts: R[][] = []
+  let bytes = 0
+  for (const record of records) {
+    const length = record.value?.length ?? 0
+    const part = parts.at(-1)
+    if (part === undefined || bytes + length > PART_BYTES) {
+      parts.push([record])
+      bytes = length
+    } else {
+      part.push(record)
+      bytes += length
+    }
+  }
+  return parts
 }

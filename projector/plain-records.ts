@@ -60,12 +60,18 @@ export async function deletePlain(client: ClientBase, source: Source, lane: numb
   else await client.query(`DELETE FROM ${table.name} WHERE ${where} AND lane = $3`, [...range, lane])
 }
 
-/** Records of a plain topic, with the cursor after them. Runs inside the caller's transaction. */
-export async function writePlain(client: ClientBase, cursor: Cursor, records: readonly PlainRecord[]): Promise<Cursor> {
+/** Records of a plain topic, with the cursor after them, and with what `writeMore` writes. Runs inside the caller's transaction. */
+export async function writePlain(
+  client: ClientBase,
+  cursor: Cursor,
+  records: readonly PlainRecord[],
+  writeMore?: () => Promise<void>,
+): Promise<Cursor> {
   const { source, lane, height, nextOffset } = cursor
   const next = plainCursor(source, lane, height + BigInt(records.length), (records.at(-1)?.offset ?? nextOffset - 1n) + 1n)
   if ((await moveCursor(client, height, next)) === 'already') return next
   const { table, rows } = plainRows(source, lane, records)
   await copyRows(client, table, rows)
+  await writeMore?.()
   return next
 }

@@ -85,7 +85,7 @@ interface BlockPlace {
 
 async function requireTables(client: ClientBase): Promise<void> {
   const { rows } = await client.query<{ isThere: boolean }>(
-    `SELECT to_regclass('ledger.cursors') IS NOT NULL AND to_regclass('store.evidence') IS NOT NULL AS "isThere"`,
+    `SELECT to_regclass('ledger.cursors') IS NOT NULL AND to_regclass('store.checkpoints') IS NOT NULL AS "isThere"`,
   )
   if (rows[0]?.isThere !== true)
     throw new Error(

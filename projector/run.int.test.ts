@@ -145,7 +145,11 @@ test('a topic that ends before what was taken of it is told, with what to do', a
   const tables = new Database({ url: database.writerUrl, logger, connections: 1 })
   const cursors = [plainCursor('checkpoints', 0, 1_000n, 1_000n)]
   const onFailure = (error: Error) => void failures.push(error)
-  const plain = new PlainFollower({ kafka, config, logger, database: tables, cursors, onFailure })
+  const checkpoints = { registry: registry.state, verify: sodiumSignatures.verify, witnesses: [] }
+  const plain = new PlainFollower({
+    ...{ kafka, config, logger, database: tables, cursors, checkpoints, onFailure },
+    registryReached: async () => undefined,
+  })
   await expect(plain.start()).rejects.toThrow(/checkpoints, partition 0, ends at \d+, and 1000 was reached.*Restore it/)
   await plain.stop()
   await tables.close()

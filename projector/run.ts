@@ -18,6 +18,7 @@ import { BugError } from '../schemas/errors.js'
 import { faultOfCode } from '../schemas/faults.js'
 import type { FinalBlock } from '../schemas/lane-fold.js'
 import { kafkaSource } from './audit/kafka-source.js'
+import type { CheckpointFoldOptions } from './checkpoints/fold.js'
 import { CursorWatch } from './cursor-watch.js'
 import { Database } from './database.js'
 import { evidenceMetric } from './evidence-metric.js'
@@ -58,6 +59,9 @@ export interface RunningProjector extends Running {
   /** Resolves when all that was final in the log at the time of the call is in the tables. */
   caughtUp(deadlineMillis?: number): Promise<void>
 }
+
+/** A certificate says that more than 2/3 have a checkpoint's registry events. */
+const REGISTRY_DEADLINE_MILLIS = 60_000
 
 export async function startProjector(given: ProjectorDeps): Promise<RunningProjector> {
   const { config, logger, registry } = given
@@ -103,7 +107,10 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     },
     onFailure: deps.onFatal,
   })
-  const plain = new PlainFollower({ ...deps, database, cursors: recovered.plain, onFailure: deps.onFatal })
+  const plain = new PlainFollower({
+    ...{ ...deps, database, cursors: recovered.plain, checkpoints: foldOptions(deps), onFailure: deps.onFatal },
+    registryReached: (size) => registry.reach(size, REGISTRY_DEADLINE_MILLIS),
+  })
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
   const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
@@ -145,6 +152,10 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   }
 }
 
+const foldOptions = ({ registry, signatures, config }: ProjectorDeps): CheckpointFoldOptions => ({
+  ...{ registry: registry.state, verify: signatures.verify, witnesses: config.witnesses },
+})
+
 function startWriters(
   { registry, onFatal }: ProjectorDeps,
   onWritten: (block: Finalized) => void,
@@ -167,7 +178,7 @@ function startAudit(deps: ProjectorDeps, metrics: RepairMetrics, tell: TellRepai
   const { config, kafka, registry, auditRoundMillis } = deps
   const registryReached = (size: number, millis: number) => registry.reach(size, millis)
   const audit = new ContinuousAudit({
-    ...{ registry: registry.state, verify: deps.signatures.verify, source: kafkaSource(kafka, config) },
+    ...{ ...foldOptions(deps), source: kafkaSource(kafka, config) },
     ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger: deps.logger },
     ...{ metrics, healing: { tell, by: 'projector', registryReached } },
     ...(auditRoundMillis !== undefined && { roundMillis: auditRoundMillis }),

@@ -7,6 +7,7 @@
  *  It cannot show that no governance event was left out: keys and weights are those of the authority set that the events given lead
  *  to, each signed by more than 2/3 of the weight before it. Compare them with any reader of the registry. */
 import { equalBytes, fromHex, hex } from './bytes.js'
+import { firstIssue } from './check-form.js'
 import { type AuthoritySet, totalWeight } from './consensus/turns.js'
 import type { Signatures } from './ed25519.js'
 import { type EvidenceKind, evidenceHash, isThird } from './evidence.js'
@@ -15,7 +16,7 @@ import { faultOfCode } from './faults.js'
 import type { Hash } from './hash.js'
 import { blockHash, type LaneAuthority, sealMessage, voteMessage } from './lane-fold.js'
 import { leafHash, merkleRoot } from './merkle.js'
-import { firstIssue, genesisOf } from './proof.js'
+import { genesisOf } from './proof.js'
 import { decideGovernanceEvent, demand, ProofFault } from './proof-registry.js'
 import { type Block, type ChainRecord, decodeChainRecord, decodeEventBody, type SignedVote } from './records.js'
 import type { RegistryState } from './registry/state.js'

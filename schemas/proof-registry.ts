@@ -2,7 +2,7 @@
 import { fromHex } from './bytes.js'
 import { type Hash, ZERO_HASH } from './hash.js'
 import { leafHash, verifyInclusion } from './merkle.js'
-import type { EntryProof, GovernanceEventProof, RegisteredProof } from './proof-format.js'
+import type { GovernanceEventProof, MeterKeysProof, RegisteredProof } from './proof-format.js'
 import { decodeEnrolledMeter, decodeEventBody, type EventBody, type Header } from './records.js'
 import { decide, envelopeFault } from './registry/decide.js'
 import { isRefusal } from './registry/decision.js'
@@ -64,7 +64,7 @@ function registeredBody({ index, body, path }: RegisteredProof, header: Header):
 }
 
 /** Keys of a meter as the registry of the block’s header holds them, in its order. */
-export function keysOf({ enrolment, rotations }: NonNullable<EntryProof['meter']>, meter: string, header: Header): MeterKey[] {
+export function keysOf({ enrolment, rotations }: MeterKeysProof, meter: string, header: Header): MeterKey[] {
   const { content } = registeredBody(enrolment.event, header).body
   demand(content.kind === 'EnrolMeters', 'the event of the enrolment enrols nobody')
   const bytes = fromHex(enrolment.meter)

@@ -1,7 +1,8 @@
 /** Checks an offline proof of one entry, with nothing in hand but the chain’s genesis.
  *
  *  It shows that authorities of more than 2/3 of the weight accepted the block that holds the entry, with which verdict on it, and,
- *  where it counts, that the meter enrolled with that key (or a later one of its own) signed it.
+ *  where it counts, that the meter enrolled with that key (or a later one of its own) signed it; and, where a checkpoint comes with
+ *  it, that authorities of more than 2/3 of the weight signed the head of a log of all lanes in which the block stands.
  *
  *  It cannot show
  *  - that no governance event was left out: more than 2/3 of the weight of an earlier set of authorities could together prove a
@@ -11,6 +12,8 @@
  *    no change of its key was left out: those are what the authorities’ verdict says, and `meterchain verify` derives again;
  *  - why an entry does not count, beyond the code in the verdict. */
 import { equalBytes, fromHex, hex } from './bytes.js'
+import { type CheckedAs, checkedForm } from './check-form.js'
+import { type Covering, provedCovering } from './checkpoint/signed-head.js'
 import { isQuorum, totalWeight } from './consensus/turns.js'
 import type { Signatures } from './ed25519.js'
 import { faultOfCode } from './faults.js'
@@ -27,10 +30,11 @@ import {
 } from './lane-fold.js'
 import { leafHash, verifyInclusion } from './merkle.js'
 import { laneOf } from './murmur2.js'
-import { type EntryProof, PROOF_SCHEMA } from './proof-format.js'
+import { type CertifiedBlock, type EntryProof, PROOF_SCHEMA } from './proof-format.js'
 import { demand, keysOf, ProofFault, pathOf, replay } from './proof-registry.js'
 import { readEntry } from './reading.js'
 import {
+  type CheckpointLeaf,
   decodeChainRecord,
   decodeHeader,
   decodeRegistryEvent,
@@ -65,40 +69,20 @@ export interface Proved {
   /** Sorted by id. */
   readonly voters: readonly string[]
   readonly weight: { readonly accepted: number; readonly total: number }
+  /** The checkpoint that covers the block, where the proof carries one. */
+  readonly checkpoint: Covering | undefined
 }
 
-export type Checked = { readonly ok: true; readonly proved: Proved } | { readonly ok: false; readonly reason: string }
+export type Checked = CheckedAs<Proved>
 
 /** `value`: parsed JSON of anybody. `genesisRecord`: the genesis event as it stands in topic `registry`, from somebody you trust. */
-export function checkProof(value: unknown, genesisRecord: Buffer, signatures: Signatures): Checked {
-  const parsed = PROOF_SCHEMA.safeParse(value)
-  if (!parsed.success) return { ok: false, reason: `not of the form of a proof: ${firstIssue(parsed.error.issues)}` }
-  try {
-    return { ok: true, proved: check(parsed.data, genesisRecord, signatures) }
-  } catch (error) {
-    if (error instanceof ProofFault) return { ok: false, reason: error.message }
-    throw error
-  }
-}
-
-/** Where a value is not of the form that it must have. */
-export function firstIssue(issues: readonly { path: readonly PropertyKey[]; message: string }[]): string {
-  const [issue] = issues
-  return issue === undefined ? 'unknown' : `${issue.path.map(String).join('.') || 'the whole'}: ${issue.message}`
-}
+export const checkProof = (value: unknown, genesisRecord: Buffer, signatures: Signatures): Checked =>
+  checkedForm(PROOF_SCHEMA, 'a proof', value, (proof) => check(proof, genesisRecord, signatures))
 
 function check(proof: EntryProof, genesisRecord: Buffer, signatures: Signatures): Proved {
-  const registry = genesisOf(genesisRecord, signatures)
-  const { chainId, genesis } = registry
-  demand(equalBytes(fromHex(proof.chainId), chainId), `it is of chain ${proof.chainId}, and the genesis of chain ${hex(chainId)}`)
-  const headerBytes = fromHex(proof.block.header)
-  const header = headerOf(headerBytes, 'the block')
-  const { lane, height, sealedAt } = header
-  demand(lane >= 0 && lane < genesis.lanes, `there is no lane ${lane}`)
-  const parent = parentOf(proof, header, registry)
-  demand(header.registrySize >= parent.registrySize, 'the registry of the block is smaller than that of the block before')
-  const hash = blockHash(headerBytes)
-  const final = certificate(proof, { header, hash, headerBytes }, parent, registry)
+  const registry = chainOf(proof, genesisRecord, signatures)
+  const final = provedBlock(proof, registry)
+  const { header, blockHash: hash } = final
   const entry = fromHex(proof.entry.bytes)
   const { index } = proof.entry
   const leaf = leafHash(entry)
@@ -107,14 +91,49 @@ function check(proof: EntryProof, genesisRecord: Buffer, signatures: Signatures)
   const read = readEntry(entry)
   const signed = read.ok ? read.signed : undefined
   return {
-    ...{ chainId, network: genesis.network, lane, height, blockHash: hash, sealedAt, entry: index, leafHash: leaf },
+    ...{ chainId: registry.chainId, network: registry.genesis.network, lane: header.lane, height: header.height },
+    ...{ blockHash: hash, sealedAt: header.sealedAt, entry: index, leafHash: leaf },
     counted: code === undefined ? { counted: true } : { counted: false, code, fault: faultOfCode(code)?.name ?? `code ${code}` },
     reading: signed?.reading,
     key: code === undefined ? signerKey(proof, header, entry, signed, registry) : noKey(proof),
     voters: final.voters,
     weight: final.weight,
+    checkpoint: proof.checkpoint && provedCovering(proof.checkpoint, leafOf(final), registry),
   }
 }
+
+/** The registry as the genesis left it, where that is the genesis of the proof’s chain. Throws ProofFault. */
+export function chainOf({ chainId }: { chainId: string }, genesisRecord: Buffer, signatures: Signatures): RegistryState {
+  const registry = genesisOf(genesisRecord, signatures)
+  demand(
+    equalBytes(fromHex(chainId), registry.chainId),
+    `it is of chain ${chainId}, and the genesis of chain ${hex(registry.chainId)}`,
+  )
+  return registry
+}
+
+/** A block that is final by votes of more than 2/3 of the weight. */
+export interface ProvedBlock extends Certificate {
+  readonly header: Header
+  readonly blockHash: Hash
+}
+
+/** `registry`: as the genesis left it; it has reached the size that decided on the block afterwards. Throws ProofFault. */
+export function provedBlock(proof: CertifiedBlock, registry: RegistryState): ProvedBlock {
+  const headerBytes = fromHex(proof.block.header)
+  const header = headerOf(headerBytes, 'the block')
+  const { lane } = header
+  demand(lane >= 0 && lane < registry.lanes, `there is no lane ${lane}`)
+  const parent = parentOf(proof, header, registry)
+  demand(header.registrySize >= parent.registrySize, 'the registry of the block is smaller than that of the block before')
+  const hash = blockHash(headerBytes)
+  return { header, blockHash: hash, ...certificate(proof, { header, hash, headerBytes }, parent, registry) }
+}
+
+/** The block as the log of checkpoints has it. */
+export const leafOf = ({ header: { lane, height }, blockHash: block, verdictHash: verdict }: ProvedBlock): CheckpointLeaf => ({
+  ...{ lane, height, block, verdict },
+})
 
 /** The registry’s state after its first event. Throws ProofFault where that does not hold. */
 export function genesisOf(record: Buffer, signatures: Signatures): RegistryState {
@@ -131,7 +150,7 @@ function headerOf(bytes: Buffer, whose: string): Header {
 }
 
 /** The final block before, after the registry has reached the state that it names. */
-function parentOf({ parent, governance }: EntryProof, header: Header, registry: RegistryState): FinalBlock {
+function parentOf({ parent, governance }: CertifiedBlock, header: Header, registry: RegistryState): FinalBlock {
   const genesis = laneGenesis(registry.chainId, header.lane).final
   if (parent === null) {
     demand(header.height === 1n, `the block before height ${header.height} is missing`)
@@ -158,13 +177,14 @@ interface Sealed {
 
 interface Certificate {
   readonly notCounted: readonly NotCounted[]
+  readonly verdictHash: Hash
   readonly voters: string[]
   readonly weight: { accepted: number; total: number }
 }
 
 /** Seal and votes by the rules of the lane’s fold, which has the block as its only candidate. */
 function certificate(
-  proof: EntryProof,
+  proof: CertifiedBlock,
   { header, headerBytes, hash }: Sealed,
   final: FinalBlock,
   registry: RegistryState,
@@ -182,7 +202,7 @@ function certificate(
   const accepted = set.authorities.filter(({ id }) => voters.includes(id)).reduce((sum, { weight }) => sum + weight, 0)
   const total = totalWeight(set)
   demand(isQuorum(accepted, total), `votes weigh ${accepted} of ${total}: not more than 2/3`)
-  return { notCounted: outcome.notCounted, voters, weight: { accepted, total } }
+  return { notCounted: outcome.notCounted, verdictHash: outcome.verdictHash, voters, weight: { accepted, total } }
 }
 
 type Final = Extract<Outcome, { kind: 'final' }>

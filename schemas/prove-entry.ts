@@ -3,7 +3,7 @@ import { hex } from './bytes.js'
 import { isQuorum, totalWeight } from './consensus/turns.js'
 import type { Hash } from './hash.js'
 import { inclusionProof, leafHash, treeOf } from './merkle.js'
-import type { EntryProof, GovernanceEventProof, RegisteredProof } from './proof-format.js'
+import type { CertifiedBlock, EntryProof, GovernanceEventProof, MeterKeysProof, RegisteredProof } from './proof-format.js'
 import { readEntry } from './reading.js'
 import { type Block, decodeChainRecord, decodeHeader, type Header, type SignedVote } from './records.js'
 import { type BodyProof, bodyProof, enrolmentProof } from './registry/proofs.js'
@@ -28,13 +28,11 @@ export class ReplicaFault extends Error {
 const hexes = (hashes: readonly Hash[]): string[] => hashes.map(hex)
 
 /** Throws ReplicaFault. */
-export function proveEntry({ registry, block: record, parent, votes: voteRecords }: ProofSources, entry: number): EntryProof {
-  const block = decodeAs('block', record)
+export function proveEntry(sources: ProofSources, entry: number): EntryProof {
+  const { registry } = sources
+  const { block, votes, certified } = proveBlock(sources)
   const bytes = block.entries[entry]
-  const before = parent === undefined ? undefined : decodeHeader(parent.header)
   if (bytes === undefined) throw new ReplicaFault(`height ${block.header.height} has no entry ${entry}`)
-  const decidedBy = before?.registrySize ?? 1
-  const votes = enough(voteRecords, registry, decidedBy)
   return {
     version: 1,
     chainId: hex(registry.chainId),
@@ -43,11 +41,27 @@ export function proveEntry({ registry, block: record, parent, votes: voteRecords
       index: entry,
       path: hexes(inclusionProof(treeOf(block.entries.map(leafHash)), entry, block.entries.length)),
     },
+    ...certified,
+    meter: countsIn(votes, entry) ? keysInBlock(registry, block.header, bytes) : null,
+  }
+}
+
+/** A final block with what made it final. Throws ReplicaFault. */
+export function proveBlock({ registry, block: record, parent, votes: voteRecords }: ProofSources) {
+  const block = decodeAs('block', record)
+  const decidedBy = decidingSize(parent?.header)
+  const votes = enough(voteRecords, registry, decidedBy)
+  const certified: CertifiedBlock = {
     block: { header: hex(block.headerBytes), seal: hex(block.seal), votes: votes.map(({ bytes: vote }) => hex(vote)) },
     parent: parent === undefined ? null : { header: hex(parent.header), verdictHash: hex(parent.verdictHash) },
     governance: governanceEvents(registry, decidedBy),
-    meter: countsIn(votes, entry) ? meterProof(registry, block.header, bytes) : null,
   }
+  return { block, votes, certified }
+}
+
+/** Registry size whose authorities decide on a block, by the header of the one before; undefined: there is none. */
+export function decidingSize(parent: Buffer | undefined): number {
+  return parent === undefined ? 1 : (decodeHeader(parent)?.registrySize ?? 1)
 }
 
 function decodeAs(kind: 'block', record: Buffer): Block
@@ -103,12 +117,19 @@ function governanceEvents(registry: RegistryState, size: number): GovernanceEven
     })
 }
 
-function meterProof(registry: RegistryState, { registrySize }: Header, entry: Buffer): EntryProof['meter'] {
+function keysInBlock(registry: RegistryState, { registrySize }: Header, entry: Buffer): MeterKeysProof {
   const read = readEntry(entry)
   const meter = read.ok ? read.signed.reading.meter : ''
+  const keys = proveKeys(registry, meter, registrySize)
+  if (keys === undefined) throw new ReplicaFault(`an entry of '${meter}' counts, and it is not enrolled`)
+  return keys
+}
+
+/** Keys of a meter in the registry of that size; undefined: it is not enrolled there. */
+export function proveKeys(registry: RegistryState, meter: string, registrySize: number): MeterKeysProof | undefined {
   const enrolment = enrolmentProof(registry, meter, registrySize)
+  if (enrolment === undefined) return undefined
   const keys = registry.store.meter(meter)?.keys ?? []
-  if (enrolment === undefined) throw new ReplicaFault(`an entry of '${meter}' counts, and it is not enrolled`)
   const { meterBytes, leafIndex, meterPath, body } = enrolment
   return {
     enrolment: { meter: hex(meterBytes), leafIndex, path: hexes(meterPath), event: leafOf(body) },

@@ -11,6 +11,7 @@ import { mutated, valuesOf } from '../infra/testing/avro-arbitraries.js'
 import { step } from '../infra/testing/registry-arbitraries.js'
 import { isThorough } from '../infra/testing/thorough.js'
 import { shuffledChainVectors } from '../infra/testing/vectors/chain.js'
+import { shuffledCheckpointVectors } from '../infra/testing/vectors/checkpoints.js'
 import { frozenText, plain } from '../infra/testing/vectors/frozen.js'
 import { type ChainStep, meterChainOf, turnsOf } from '../infra/testing/vectors/hashes.js'
 import { randomRegistryVectors } from '../infra/testing/vectors/registry.js'
@@ -54,11 +55,14 @@ const weights = fc
 const places = fc.array(fc.record({ lane: fc.nat(1023), height: fc.nat(2 ** 52 - 1) }), { minLength: 1, maxLength: 9 })
 
 /** Mostly in order, so that blocks become final; some places again, some late, some never. */
-const picks = fc
-  .array(fc.tuple(fc.integer({ min: -6, max: 6 }), fc.nat(9)), { minLength: 60, maxLength: 60 })
-  .map((moves) =>
-    moves.flatMap(([move, luck], index) => (luck === 0 ? [] : luck < 3 ? [index, Math.abs(index + move)] : [index])),
-  )
+const picksOf = (count: number) =>
+  fc
+    .array(fc.tuple(fc.integer({ min: -6, max: 6 }), fc.nat(9)), { minLength: count, maxLength: count })
+    .map((moves) =>
+      moves.flatMap(([move, luck], index) => (luck === 0 ? [] : luck < 3 ? [index, Math.abs(index + move)] : [index])),
+    )
+const picks = picksOf(60)
+const picksOfMore = picksOf(96)
 
 function randomVectors(seed: number): Record<string, unknown> {
   const encoded = encodings(seed)
@@ -74,12 +78,13 @@ function randomVectors(seed: number): Record<string, unknown> {
       sample(step, 80).map((each, index) => (index % 4 === 0 ? each : { ...each, signers: [1, 2, 3, 4] })),
     ),
     chain: shuffledChainVectors(sample(picks, 1)[0] ?? []),
+    checkpoints: shuffledCheckpointVectors(sample(picksOfMore, 1)[0] ?? []),
   }
 }
 
 const hasPython = spawnSync('python3', ['--version']).status === 0
 const differential = hasPython ? test : test.skip
-const promise = 'code and specification agree on random encodings, meters’ chains, turns, registries and logs'
+const promise = 'code and specification agree on random encodings, meters’ chains, turns, registries, logs and checkpoints'
 differential(
   `${promise}${hasPython ? '' : ' (skipped: no python3 here)'}`,
   () => {

@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
 import avro from 'avsc'
 import { sodiumSignatures } from '../infra/crypto/sodium.js'
+import { MemoryLog } from '../infra/testing/memory-log.js'
 import { avscFiles, vectorFiles } from '../infra/testing/vectors/all.js'
 import { plain } from '../infra/testing/vectors/frozen.js'
+import { verify } from '../infra/verify/verify.js'
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from './avsc.js'
 import { fromHex, hex } from './bytes.js'
 import { walkOf } from './canonical.js'
@@ -107,6 +109,65 @@ test('the frozen lane folds from its raw records, each to the frozen outcome, an
   }
   const seen = new Set(chain.log.map(({ outcome, reason }) => reason ?? outcome))
   expect(seen.size).toBe(20)
+})
+
+interface CheckpointLine {
+  name: string
+  value: string | null
+  outcome: string
+  reason?: string
+  isRight?: boolean
+  signature?: { by: string; holds: boolean | null; isOfHead: boolean }
+  tree: { size: number; root: string }
+}
+
+/** As `verify` counts what changed nothing. */
+function whyPassedOver({ outcome, reason, signature }: CheckpointLine): string | undefined {
+  if (outcome === 'no-record') return 'undecodable'
+  if (signature === undefined) return reason
+  const { by, holds, isOfHead } = signature
+  if (by === 'witness') return 'unverified'
+  if (holds === null) return 'unknown-authority'
+  if (!holds) return 'bad-signature'
+  return isOfHead ? undefined : 'contradiction'
+}
+
+function counted(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
+
+test('the frozen checkpoints are verified up to the first that is wrong and final, and that one is a fault', async () => {
+  const { lanes, registry, chain, log, heads } = frozen<{
+    lanes: number
+    registry: RegistryRecord[]
+    chain: { lane: number; values: string[] }[]
+    log: CheckpointLine[]
+    heads: { height: number; signers: string[] }[]
+  }>('checkpoints')
+  const reportOf = async (lines: readonly CheckpointLine[]) => {
+    const source = new MemoryLog({ registry: 1, readings: lanes, chain: lanes, checkpoints: 1 })
+    for (const { value } of registry) source.append('registry', 0, bytesOf(value))
+    for (const { lane, values } of chain) for (const value of values) source.append('chain', lane, bytesOf(value))
+    for (const { value } of lines) source.append('checkpoints', 0, bytesOf(value))
+    const { fault, summary } = await verify({ source })
+    return { fault, checkpoint: summary.checkpoint, skipped: summary.skipped }
+  }
+  const wrong = log.findIndex(({ name }) => name === 'wrong leaves: authority-4')
+  const before = log.slice(0, wrong)
+  const { size, root } = before.at(-1)?.tree ?? {}
+  const { height, signers } = heads[1] ?? {}
+  expect(log[wrong]?.isRight).toBe(false)
+  expect(height).toBe(2)
+  const skipped = counted(before.flatMap((line) => whyPassedOver(line) ?? []).map((reason) => `checkpoints ${reason}`))
+  const hasNoPrefix = { 'checkpoints schema-id': 1 }
+  expect(await reportOf(before)).toEqual({
+    fault: undefined,
+    checkpoint: { size, root, signers },
+    skipped: { ...skipped, ...hasNoPrefix },
+  })
+  expect((await reportOf(log)).fault).toMatchObject({ topic: 'checkpoints', height: 3n, offset: BigInt(wrong) })
 })
 
 const hasPython = spawnSync('python3', ['--version']).status === 0

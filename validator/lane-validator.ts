@@ -1,7 +1,9 @@
 /** Validates one lane: checks and judges its candidates, and keeps the meters' states with what becomes final. */
+
+import type { HeldBlock } from '../infra/chain/held-blocks.js'
 import { adoptVerdict, type BlockJudgement, type JudgeSource, judgeBlock } from '../infra/chain/judge-block.js'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
-import type { Finalized, HeldBlock } from '../infra/chain/lane-reader.js'
+import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { MeterStates } from '../infra/chain/meter-states.js'
 import { equalBytes } from '../schemas/bytes.js'
 import { hashKey } from '../schemas/hash.js'

@@ -1,6 +1,7 @@
 /** Votes on the candidates of one log, whatever its blocks hold: a lane's readings, or the checkpoints' leaves. */
 import type { Logger } from 'pino'
-import type { HeldBlock, LaneReader } from '../infra/chain/lane-reader.js'
+import type { HeldBlock } from '../infra/chain/held-blocks.js'
+import type { LaneReader } from '../infra/chain/lane-reader.js'
 import { Lookout } from '../infra/chain/lookout.js'
 import { sign } from '../infra/crypto/sodium.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'

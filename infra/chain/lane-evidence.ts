@@ -5,7 +5,8 @@ import { BugError } from '../../schemas/errors.js'
 import { EVIDENCE_EACH, type Evidence, type Original, rejectedBlocks } from '../../schemas/evidence.js'
 import { apply, type Candidate, type LaneRules, type LaneState, type Outcome } from '../../schemas/lane-fold.js'
 import { type ChainRecord, encodeSignedVote, type SignedVote } from '../../schemas/records.js'
-import type { EvidenceFinder, HeldBlock, LaneRecord } from './lane-reader.js'
+import type { HeldBlock } from './held-blocks.js'
+import type { EvidenceFinder, LaneRecord } from './lane-reader.js'
 
 type Place = Original['place']
 

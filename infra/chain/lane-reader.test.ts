@@ -55,6 +55,16 @@ describe('a lane that is read', () => {
     expect(reader.position).toEqual({ final: reader.state.final, nextOffset: 16n })
   })
 
+  test('hands on a block whole that had to wait in a file, for a false authority’s large ones filled the memory set aside', () => {
+    const reader = open()
+    const large = [0, 1, 2].map((attempt) =>
+      lane.block(genesis, { proposer: 'd', attempt, entries: Array<Buffer>(60).fill(Buffer.alloc(64 * 1024, attempt)) }),
+    )
+    const taken = take(reader, [...large, block, ...accepts])
+    expect(words(taken).at(-1)).toBe('final')
+    expect(taken.at(-1)?.finalized).toMatchObject({ blockOffset: 7n, blockBytes: bytesOf(block), block: { entries } })
+  })
+
   test('keeps candidates only until their height is decided', () => {
     const reader = open()
     take(reader, [block, rival])

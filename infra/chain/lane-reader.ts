@@ -1,7 +1,7 @@
 /** One lane as it is read from the log: the fold's state, the blocks behind its candidates, and the offset to read next. */
 import { BugError } from '../../schemas/errors.js'
 import type { Evidence } from '../../schemas/evidence.js'
-import { type Hash, hashKey } from '../../schemas/hash.js'
+import type { Hash } from '../../schemas/hash.js'
 import { apply, type FinalBlock, type LaneRules, type LaneState, laneGenesis, type Outcome } from '../../schemas/lane-fold.js'
 import {
   type Block,
@@ -15,6 +15,7 @@ import {
   type Vote,
 } from '../../schemas/records.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
+import { type HeldBlock, HeldBlocks } from './held-blocks.js'
 
 /** Where a reader of a lane may begin, with nothing else in hand: a final block, and the offset after its certificate. */
 export interface LanePosition {
@@ -51,14 +52,6 @@ export interface Finalized {
   readonly evidence: readonly Evidence[]
 }
 
-/** A candidate's block, kept until the height is decided. */
-export interface HeldBlock {
-  readonly block: Block
-  readonly bytes: Buffer
-  readonly offset: bigint
-  readonly timestamp: number
-}
-
 /** Looks for evidence in what is read (lane-evidence.ts). */
 export interface EvidenceFinder {
   /** A record that was folded, and did not make a block final. `before`: the state before it. */
@@ -86,7 +79,7 @@ export class LaneReader {
   private current: LaneState
   private offset: bigint
   private resume: bigint
-  private readonly held = new Map<string, HeldBlock>()
+  private readonly held = new HeldBlocks()
 
   /** `evidence`: looks for it; undefined: nobody here needs any. */
   constructor(
@@ -121,7 +114,7 @@ export class LaneReader {
   }
 
   heldBlock(hash: Hash): HeldBlock | undefined {
-    return this.held.get(hashKey(hash))
+    return this.held.get(hash)
   }
 
   /** Folds the next record. Whoever finds `finalized` lets the registry reach its size before it takes another. */
@@ -134,7 +127,7 @@ export class LaneReader {
     this.current = state
     if (outcome.kind === 'candidate' && decoded.kind === 'block' && record.value !== null) {
       const bytes = stripPrefix(record.value)
-      this.held.set(hashKey(outcome.candidate.hash), {
+      this.held.add(outcome.candidate.hash, {
         block: decoded,
         bytes,
         offset: record.offset,
@@ -148,7 +141,7 @@ export class LaneReader {
 
   private finalize(outcome: Extract<Outcome, { kind: 'final' }>, record: LaneRecord, before: LaneState): Finalized {
     const { candidate } = outcome
-    const held = this.held.get(hashKey(candidate.hash))
+    const held = this.held.get(candidate.hash)
     if (held === undefined)
       throw new BugError(`lane ${this.lane}: the final block at height ${candidate.header.height} is not held`)
     const evidence = this.evidence?.close(before, outcome, (hash) => this.heldBlock(hash)) ?? []

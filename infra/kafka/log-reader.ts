@@ -80,6 +80,8 @@ export interface LogReaderOptions {
   onFailure(error: Error): void
   /** Records were stepped over, because nobody can read them. Awaited, before what follows them. */
   onDamaged?(damage: LogDamage): Promise<void> | void
+  /** For the restore alone: steps over damaged records of registry too. */
+  readonly stepsOverAll?: boolean
   /** Without progress for this long, it is looked whether there is something that cannot be read, milliseconds. Default: 10 s. */
   readonly stallMillis?: number
 }
@@ -354,7 +356,7 @@ export class LogReader {
     if (high < place.seek) throw lost(topic, partition, place.seek, { low: 0n, high })
     if (at > place.seek) {
       const damage = { topic: this.shortName(topic), partition, from: place.seek, to: at, reason }
-      if (UNBROKEN.has(damage.topic)) throw new DamagedLogError(topic, damage)
+      if (UNBROKEN.has(damage.topic) && this.options.stepsOverAll !== true) throw new DamagedLogError(topic, damage)
       const { logger, onDamaged } = this.options
       logger.error({ topic, partition, from: String(damage.from), to: String(at), reason }, 'damaged records are stepped over')
       await onDamaged?.(damage)
@@ -458,6 +460,7 @@ export interface ReadLogOptions {
   /** Records were stepped over, because nobody can read them. */
   readonly onDamaged?: (damage: LogDamage) => void
   readonly stallMillis?: number
+  readonly stepsOverAll?: boolean
 }
 
 /** The records of a part of a partition, once. Reads on only as fast as they are taken. */
@@ -475,6 +478,7 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogRecor
     positions: [{ topic, partition, offset: from }],
     ...(options.onDamaged !== undefined && { onDamaged: options.onDamaged }),
     ...(options.stallMillis !== undefined && { stallMillis: options.stallMillis }),
+    ...(options.stepsOverAll !== undefined && { stepsOverAll: options.stepsOverAll }),
     onRecords: async (_topic, _partition, records, end, reached) => {
       const wanted = records.filter((record) => record.offset < until)
       next = (records.at(-1)?.offset ?? next - 1n) + 1n

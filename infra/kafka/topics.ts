@@ -1,5 +1,7 @@
 /** The topics: what each must be like, and the one command that makes them and refuses those that are not so. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type Admin, type Kafka } from 'kafkajs'
+import { TransientError } from '../../schemas/errors.js'
 import type { Config } from '../config.js'
 import type { TopicName } from '../stage.js'
 import { untilBrokerKnows } from './not-yet.js'
@@ -15,6 +17,8 @@ type TopicConfig = Pick<Config, 'topicPrefix' | 'lanes' | 'replication'>
 
 const MIB = 1024 * 1024
 const DAY_MILLIS = 86_400_000
+const DELETED_MILLIS = 30_000
+const POLL_MILLIS = 100
 
 export const TOPIC_NAMES: readonly TopicName[] = ['readings', 'chain', 'registry', 'checkpoints', 'repairs', 'rejections']
 const SINGLE: ReadonlySet<TopicName> = new Set(['registry', 'checkpoints'])
@@ -88,6 +92,21 @@ export function ensureTopics(kafka: Kafka, config: TopicConfig & Pick<Config, 'b
 /** Checks at a stage's start that the topics are there and as they must be. Throws TopicMismatchError. */
 export function checkTopics(kafka: Kafka, config: TopicConfig & Pick<Config, 'brokers'>): Promise<void> {
   return withAdmin(kafka, (admin) => check(admin, config))
+}
+
+/** Deletes one topic, with all its records, and makes it again, empty. Safe to run twice. */
+export async function recreateTopic(kafka: Kafka, config: TopicConfig & Pick<Config, 'brokers'>, name: TopicName): Promise<void> {
+  const topic = topicName(config, name)
+  await withAdmin(kafka, async (admin) => {
+    if ((await admin.listTopics()).includes(topic)) await admin.deleteTopics({ topics: [topic] })
+    const giveUpAt = Date.now() + DELETED_MILLIS
+    while ((await admin.listTopics()).includes(topic)) {
+      if (Date.now() > giveUpAt)
+        throw new TransientError(`topic ${topic} is still there ${DELETED_MILLIS} ms after it was deleted`)
+      await sleep(POLL_MILLIS)
+    }
+  })
+  await ensureTopics(kafka, config)
 }
 
 /** Deletes all topics of the prefix: their records are gone. For tests and resets. */

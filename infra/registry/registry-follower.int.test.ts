@@ -166,3 +166,22 @@ test('a store of another chain is refused, with the folder to delete', async () 
   for (let n = 0; n < 40; n++) await writer.append('registry', 0, [{ value: Buffer.from('log') }])
   await expect(follow('a')).rejects.toThrow(/delete that folder/)
 }, 60_000)
+
+test('a topic that was made again from a replica, each event elsewhere, is followed from the last event that counted', async () => {
+  const a = await follow('a')
+  await writeGenesis(a, writer, ids, genesis)
+  await enrolMeters(a, writer, ids, [testMeter('before')], keys.slice(0, 1))
+  const { size } = a.state
+  const values = Array.from({ length: size }, (_, index) =>
+    ids.frame('RegistryEvent', a.state.store.eventBytes(index) ?? Buffer.alloc(0)),
+  )
+  await closeAll()
+  await dropTopics()
+  await newTopics()
+  for (const value of [Buffer.from('another'), Buffer.from('place'), ...values]) await writer.append('registry', 0, [{ value }])
+  const again = await follow('a')
+  await again.caughtUp()
+  expect(again.state.size).toBe(size)
+  await enrolMeters(again, writer, ids, [testMeter('after')], keys.slice(0, 1))
+  expect(again.state.size).toBe(size + 1)
+}, 60_000)

@@ -3,13 +3,15 @@ import { mkdir } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Admin, Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
+import { equalBytes } from '../../schemas/bytes.js'
 import type { Signatures } from '../../schemas/ed25519.js'
 import { BugError, TransientError } from '../../schemas/errors.js'
 import type { RegistryEvent } from '../../schemas/records.js'
 import { RegistryState } from '../../schemas/registry/state.js'
-import { LogReader, type LogRecord, offsetRanges } from '../kafka/log-reader.js'
+import { LogLook } from '../kafka/fetch-once.js'
+import { LogReader, type LogRecord, offsetRanges, readLog } from '../kafka/log-reader.js'
 import { LmdbRegistryStore } from './lmdb-registry-store.js'
-import { RegistryLog } from './registry-log.js'
+import { RegistryLog, valueHash } from './registry-log.js'
 import { Waiters } from './waiters.js'
 
 export interface RegistryFollowerOptions {
@@ -79,6 +81,7 @@ export class RegistryFollower {
     const { kafka, config, logger } = this.#options
     await this.#admin.connect()
     const { low, high } = await this.#range()
+    await this.#findAnchor(low, high)
     this.#log.checkRange(low, high)
     this.#reader = new LogReader({
       kafka,
@@ -134,6 +137,35 @@ export class RegistryFollower {
     this.#waiters.fail(new TransientError('the registry was closed'))
     await this.#admin.disconnect()
     await this.#store.close()
+  }
+
+  /** Where the last record that was folded is not in its place, the topic may have been made again, and it stands elsewhere in it. */
+  async #findAnchor(low: bigint, high: bigint): Promise<void> {
+    const { anchor } = this.#log
+    if (anchor === undefined) return
+    const { kafka, config, logger } = this.#options
+    const isIt = ({ value }: Pick<LogRecord, 'value'>) => equalBytes(valueHash(value), anchor.hash)
+    const topic = config.topicPrefix + TOPIC
+    const isWithin = low <= anchor.offset && anchor.offset < high && this.#log.next <= high
+    const there = isWithin ? await LogLook.with(kafka, (look) => look.at(topic, 0, anchor.offset)) : undefined
+    const found = there?.messages.find(({ offset }) => BigInt(offset) === anchor.offset)
+    if (found !== undefined && isIt(found)) return
+    for await (const record of readLog({
+      kafka,
+      logger,
+      topicPrefix: config.topicPrefix,
+      topic: TOPIC,
+      partition: 0,
+      from: low,
+    })) {
+      if (!isIt(record)) continue
+      logger.warn(
+        { offset: String(record.offset) },
+        'topic registry was made again: it is followed from the last event that counted',
+      )
+      this.#log.moveTo(record.offset)
+      return
+    }
   }
 
   async #range(): Promise<{ low: bigint; high: bigint }> {

@@ -1,8 +1,9 @@
 import { equalBytes } from '../../schemas/bytes.js'
+import { BugError } from '../../schemas/errors.js'
 import { sha256 } from '../../schemas/hash.js'
 import { decodeRegistryEvent } from '../../schemas/records.js'
 import type { Applied, RegistryState } from '../../schemas/registry/state.js'
-import type { LmdbRegistryStore } from './lmdb-registry-store.js'
+import type { Cursor, LmdbRegistryStore } from './lmdb-registry-store.js'
 
 /** What is kept on disk was folded from another log than the topic is now. The message says what to do. */
 export class RegistryMismatchError extends Error {
@@ -45,6 +46,19 @@ export class RegistryLog {
     return this.#isConfirmed
   }
 
+  /** The last record that counted, where the topic had it; undefined: none did. */
+  get anchor(): Cursor['anchor'] {
+    return this.#store.cursor()?.anchor
+  }
+
+  /** The topic was made again, from a replica: that record stands elsewhere now. It names the root before it, so all that was folded
+   *  stands before it there too. */
+  moveTo(offset: bigint): void {
+    const { anchor } = this
+    if (anchor === undefined) throw new BugError('nothing was folded that could be elsewhere')
+    this.#store.transaction(() => this.#store.setCursor({ next: offset + 1n, anchor: { ...anchor, offset } }))
+  }
+
   /** Throws RegistryMismatchError where the topic cannot be the one that was folded. */
   checkRange(low: bigint, high: bigint): void {
     if (low > this.from) {
@@ -83,7 +97,7 @@ export class RegistryLog {
   }
 }
 
-const valueHash = (value: Buffer | null) => sha256(value ?? Buffer.alloc(0))
+export const valueHash = (value: Buffer | null) => sha256(value ?? Buffer.alloc(0))
 
 /** Folds records into any state (`verify` reads the topic by itself). Gives the number that counted and that were skipped. */
 export async function foldRegistry(

@@ -22,8 +22,7 @@ export const BATCH_FIELD = {
 }
 
 /** The first segment of a partition of the tests' local broker. */
-export function segmentFile(topic: string, partition: number): string {
-  const home = process.env.METERCHAIN_TEST_HOME ?? '.meterchain'
+export function segmentFile(topic: string, partition: number, home = process.env.METERCHAIN_TEST_HOME ?? '.meterchain'): string {
   return join(home, 'data', 'kafka', 'log', `${topic}-${partition}`, `${'0'.repeat(20)}.log`)
 }
 

@@ -27,9 +27,11 @@ import { until } from './until.js'
 
 const LANES = 2
 const METERS = 20
-const MINUTE = 60_000
-/** Between blocks of the load. */
+/** Some seconds where nothing else runs; each round of an audit joins a group for every log. */
+const DEADLINE_MILLIS = 90_000
+/** Between blocks of the load, at least; no less than a few times what the last one took, so that a busy machine keeps up. */
 const LOAD_MILLIS = 100
+const LOAD_RESTS = 4
 
 export interface ToldRepairRow {
   readonly lane: number | null
@@ -178,8 +180,9 @@ export class Projecting {
     let isEnding = false
     const work = (async () => {
       while (!isEnding && !this.#isOver) {
+        const began = Date.now()
         await this.sendBlocks(1)
-        await pause(LOAD_MILLIS)
+        await pause(Math.max(LOAD_MILLIS, LOAD_RESTS * (Date.now() - began)))
       }
     })()
     this.#load = work
@@ -217,7 +220,7 @@ export class Projecting {
     let last: unknown
     await until(
       what,
-      MINUTE,
+      DEADLINE_MILLIS,
       async () => {
         try {
           const counted = await this.#count()
@@ -247,7 +250,7 @@ export class Projecting {
     let last: readonly ToldRepairRow[] = []
     return until(
       `completed repairs of kind ${kind}`,
-      MINUTE,
+      DEADLINE_MILLIS,
       async () => {
         const { rows } = await this.asAdmin((client) =>
           client.query<ToldRepairRow>(
@@ -265,7 +268,7 @@ export class Projecting {
 
   /** What was reached is kept beside the database, once a second. */
   untilKept(): Promise<unknown> {
-    return until('what was reached is kept', MINUTE, () => {
+    return until('what was reached is kept', DEADLINE_MILLIS, () => {
       const file = join(this.parts.folder, 'reached.json')
       if (!existsSync(file)) return false
       const { heights } = JSON.parse(readFileSync(file, 'utf8'))

@@ -1,4 +1,4 @@
-/** A disk so small that it can be filled: a tmpfs with a tablespace of the test's PostgreSQL on it. */
+/** A disk so small that it can be filled: a tmpfs, which only root can mount. */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
@@ -7,63 +7,69 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { testAdminUrl } from './postgres.js'
 
-const SIZE = '64m'
-
 export interface SmallDisk {
-  readonly tablespace: string
+  readonly folder: string
   /** Leaves so many bytes. */
   fill(left: number): void
   makeRoom(): void
-  /** The databases on it are gone by then. */
-  remove(): Promise<void>
+  remove(): void
 }
 
 /** Why there can be none here; undefined: it can. */
 export function noSmallDisk(): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
-  const refused = mount(folder)
+  const refused = mount(folder, 1)
   if (refused === undefined) unmount(folder)
   rmSync(folder, { recursive: true })
   return refused
 }
 
-function mount(folder: string): string | undefined {
-  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', folder], {
-    encoding: 'utf8',
-  })
+function mount(folder: string, mebibytes: number): string | undefined {
+  const args = ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', folder]
+  const { status, stderr, error } = spawnSync('mount', args, { encoding: 'utf8' })
   return status === 0 ? undefined : `no tmpfs can be mounted: ${(error?.message ?? stderr).trim()}`
 }
 
 const unmount = (folder: string): void => void spawnSync('umount', [folder])
 
-export async function makeSmallDisk(): Promise<SmallDisk> {
+export function mountSmallDisk(mebibytes: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
-  chmodSync(folder, 0o755) // PostgreSQL's account is to enter it
-  const refused = mount(folder)
+  const refused = mount(folder, mebibytes)
   if (refused !== undefined) throw new Error(refused)
-  const tablespace = `meterchain_test_${randomBytes(6).toString('hex')}`
-  const inside = join(folder, 'tablespace')
+  chmodSync(folder, 0o755) // PostgreSQL's account is to enter it
   const ballast = join(folder, 'ballast')
-  mkdirSync(inside, { mode: 0o700 })
-  await asAdmin(async (admin) => {
-    const { rows } = await admin.query<{ folder: string }>(`SELECT current_setting('data_directory') AS folder`)
-    const { uid, gid } = statSync(rows[0]?.folder ?? '')
-    chownSync(inside, uid, gid)
-    await admin.query(`CREATE TABLESPACE ${tablespace} LOCATION '${inside}'`)
-  })
   return {
-    tablespace,
+    folder,
     fill: (left) => {
       const { bavail, bsize } = statfsSync(folder)
       writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - left)))
     },
     makeRoom: () => rmSync(ballast, { force: true }),
-    remove: async () => {
-      await asAdmin((admin) => admin.query(`DROP TABLESPACE ${tablespace}`))
+    remove: () => {
       unmount(folder)
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+export interface Tablespace {
+  readonly name: string
+  /** The databases in it are gone by then. */
+  drop(): Promise<void>
+}
+
+/** On that disk, of the test's PostgreSQL. */
+export async function createTablespace({ folder }: SmallDisk): Promise<Tablespace> {
+  const name = `meterchain_test_${randomBytes(6).toString('hex')}`
+  const inside = join(folder, name)
+  mkdirSync(inside, { mode: 0o700 })
+  await asAdmin(async (admin) => {
+    const { rows } = await admin.query<{ folder: string }>(`SELECT current_setting('data_directory') AS folder`)
+    const { uid, gid } = statSync(rows[0]?.folder ?? '')
+    chownSync(inside, uid, gid)
+    await admin.query(`CREATE TABLESPACE ${name} LOCATION '${inside}'`)
+  })
+  return { name, drop: () => asAdmin((admin) => admin.query(`DROP TABLESPACE ${name}`)) }
 }
 
 async function asAdmin(use: (client: pg.Client) => Promise<unknown>): Promise<void> {

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { hex } from '../../schemas/bytes.js'
+import { proveConsistency, proveInclusion } from '../../schemas/checkpoint/prove.js'
 import { leafHash } from '../../schemas/merkle.js'
 import { proveEntry } from '../../schemas/prove-entry.js'
 import { saveGenesis } from '../registry/genesis.js'
+import { TestChain } from '../testing/chain.js'
+import { TestCheckpoints } from '../testing/checkpoint-proofs.js'
 import { TestLane } from '../testing/final-blocks.js'
-import { testRegistry } from '../testing/registry.js'
+import { testKeyPair, testRegistry } from '../testing/registry.js'
 import { hourOf, SignedMeter } from '../testing/signed-meters.js'
 import { verifyProofFile } from './proof-file.js'
 
@@ -125,4 +128,49 @@ test('says what is wrong with a file', async () => {
     reason: expect.stringMatching(/^the genesis itself does not hold/),
   })
   await expect(verifyProofFile(join(folder, 'none'), genesisPath)).rejects.toThrow('ENOENT')
+})
+
+test('tells of a checkpoint over the block, of two checkpoints, of a block in one, and of a meter’s keys', async () => {
+  const chain = new TestChain({ authorities: 4, lanes: 1, meters: 1 })
+  const checkpoints = new TestCheckpoints(chain)
+  chain.send(1)
+  chain.finalizeAll()
+  const older = checkpoints.cover()
+  chain.finalizeAll()
+  const newer = checkpoints.cover()
+  const { state, genesis } = chain.registry
+  const [leaf] = checkpoints.leaves
+  if (leaf === undefined) throw new Error('no leaf')
+  const genesisOfChain = file('genesis-of-chain.bin', genesis)
+  const told = async (proof: unknown) => {
+    const result = await verifyProofFile(file('proof.json', JSON.stringify(proof)), genesisOfChain)
+    if (!result.ok) throw new Error(result.reason)
+    return result.lines
+  }
+  const signed = 'signed by  authority-1, authority-2, authority-3: 3 of 4 of the weight'
+  const [first, second] = [older, newer].map(({ size, root }) => `${size} final blocks, root ${hex(root)}`)
+  const chainLine = `chain      ${hex(chain.chainId)} (test)`
+  expect((await told(checkpoints.entry(newer, 0, 1n, 0))).slice(4, 6)).toEqual([
+    `checkpoint ${second}; the block is leaf 0`,
+    signed,
+  ])
+  expect(await told(proveConsistency(state, older, newer, checkpoints.nodes))).toEqual([
+    ...[chainLine, `older      ${first}`, signed, `newer      ${second}`, signed],
+    'so         the log of 2 begins with that of 1',
+  ])
+  expect(await told(proveInclusion(state, newer, checkpoints.nodes, { index: 0, leaf }))).toEqual([
+    ...[chainLine, `block      lane 0, height 1, ${hex(leaf.block)}`, `verdict    ${hex(leaf.verdict)}`],
+    ...[`checkpoint ${second}; the block is leaf 0`, signed],
+  ])
+  const keyLines = await told(checkpoints.meterKey(older, 'meter-1', 0, 1n))
+  expect(keyLines).toContain(`checkpoint ${first}; the block is leaf 0`)
+  expect(keyLines.slice(-3)).toEqual([
+    `registry   2 events, root ${hex(state.root)}`,
+    'meter      meter-1',
+    `key        ${hex(testKeyPair('meter-1').publicKey)} from sequence 0 on, registered by event 1`,
+  ])
+  const { checkpoint: _left, ...without } = checkpoints.meterKey(older, 'meter-1', 0, 1n)
+  expect((await told(without)).some((line) => line.startsWith('checkpoint'))).toBe(false)
+  await expect(told({ kind: 'x' })).rejects.toThrow("there is no kind of proof 'x'")
+  await expect(told({ kind: 'consistency' })).rejects.toThrow('not of the form of a proof of consistency')
 })

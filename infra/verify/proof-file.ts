@@ -3,10 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fromHex, hex } from '../../schemas/bytes.js'
+import type { CheckedAs } from '../../schemas/check-form.js'
+import { checkConsistency, checkInclusion, checkMeterKey } from '../../schemas/checkpoint/check-proofs.js'
 import { checkProof, type Proved } from '../../schemas/proof.js'
 import type { Profile, Reading, Register } from '../../schemas/records.js'
 import { loadConfig } from '../config.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
+import { chainLine, consistencyLines, coveringLines, finalLine, inclusionLines, meterKeyLines } from './checkpoint-lines.js'
 
 export type VerifiedProof = { readonly ok: true; readonly lines: string[] } | { readonly ok: false; readonly reason: string }
 
@@ -19,9 +22,26 @@ export async function verifyProofFile(path: string, genesisPath: string | undefi
   const genesis = await readGenesisRecord(genesisPath)
   const proof = jsonOf((await readFile(path)).toString('utf8'))
   if (proof === undefined) return { ok: false, reason: `${path} is no JSON` }
-  const checked = checkProof(proof, genesis, sodiumSignatures)
-  return checked.ok ? { ok: true, lines: linesOf(checked.proved) } : checked
+  return checkedFile(proof, genesis)
 }
+
+const kinded = z.object({ kind: z.string() })
+
+/** By what it says that it is; without a kind it is a proof of an entry. */
+function checkedFile(proof: unknown, genesis: Buffer): VerifiedProof {
+  const kind = kinded.safeParse(proof).data?.kind
+  if (kind === undefined) return told(checkProof(proof, genesis, sodiumSignatures), linesOf)
+  if (kind === 'consistency') return told(checkConsistency(proof, genesis, sodiumSignatures), consistencyLines)
+  if (kind === 'inclusion') return told(checkInclusion(proof, genesis, sodiumSignatures), inclusionLines)
+  if (kind === 'meter-key') return told(checkMeterKey(proof, genesis, sodiumSignatures), meterKeyLines)
+  return {
+    ok: false,
+    reason: `there is no kind of proof '${kind.slice(0, 80)}': consistency, inclusion, meter-key, or none of an entry`,
+  }
+}
+
+const told = <T>(checked: CheckedAs<T>, lines: (proved: T) => string[]): VerifiedProof =>
+  checked.ok ? { ok: true, lines: lines(checked.proved) } : checked
 
 /** The genesis event from a file, as above. */
 export const readGenesisRecord = async (path = join(loadConfig().home, 'genesis.json')): Promise<Buffer> =>
@@ -47,13 +67,14 @@ function jsonOf(text: string): unknown {
 }
 
 function linesOf(proved: Proved): string[] {
-  const { chainId, network, lane, height, blockHash, sealedAt, entry, leafHash, counted, reading, key, voters, weight } = proved
+  const { lane, height, blockHash, sealedAt, entry, leafHash, counted, reading, key, checkpoint } = proved
   const what = counted.counted ? 'counts' : `does not count: ${counted.fault} (code ${counted.code})`
   return [
-    `chain      ${hex(chainId)} (${network})`,
+    chainLine(proved),
     `block      lane ${lane}, height ${height}, ${hex(blockHash)}`,
     `sealed     ${new Date(sealedAt).toISOString()} by its proposer’s clock`,
-    `final by   ${voters.join(', ')}: ${weight.accepted} of ${weight.total} of the weight`,
+    finalLine(proved),
+    ...(checkpoint === undefined ? [] : coveringLines(checkpoint)),
     `entry      ${entry}, leaf hash ${hex(leafHash)}: it ${what}`,
     ...(key === undefined ? [] : [`signed by  the meter’s key ${hex(key)}`]),
     ...(reading === undefined ? ['content    cannot be read'] : readingLines(reading, counted.counted)),

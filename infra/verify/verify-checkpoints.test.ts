@@ -125,6 +125,22 @@ describe('signatures', () => {
   })
 })
 
+test('a signature again, after many checkpoints more, is no sign of another log', async () => {
+  chain = new TestChain({ authorities: 1, lanes: 1 })
+  checkpoints = new TestCheckpoints(chain)
+  const grown = () => {
+    chain.finalizeAll()
+    return checkpoints.finalize([checkpoints.leafOf(0)])
+  }
+  const first = grown()
+  checkpoints.sign('authority-1')
+  for (let count = 0; count < 256; count++) grown()
+  checkpoints.sign('authority-1', first)
+  const { fault, reasons } = await verified()
+  expect(fault).toBeUndefined()
+  expect(reasons).toEqual(['late: "authority-1" signed a checkpoint of long before'])
+})
+
 test('a record of the checkpoints’ log is missing: found by the votes on what came after it', async () => {
   checkpoints.finalize(both())
   grow()

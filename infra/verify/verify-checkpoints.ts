@@ -45,8 +45,15 @@ export interface CheckpointContext {
 export const digestWith = (digest: Hash, leaf: CheckpointLeaf): Hash => sha256(digest, leafHash(encodeCheckpointLeaf(leaf)))
 export const EMPTY_DIGEST = ZERO_HASH
 
-/** Heads that readers may still be signing; a signature of an older one is not looked at. */
-const RECENT_HEADS = 1_000
+/** Heads that readers may still be signing, 20 minutes of them by default; a signature of an older one is not looked at. */
+const RECENT_HEADS = 256
+
+interface Head {
+  readonly root: Hash
+  /** Of its block: whose keys may sign it. */
+  readonly registrySize: number
+  readonly signers: Set<string>
+}
 
 export class CheckpointVerifier {
   readonly covered = new Map<number, CoveredLane>()
@@ -54,8 +61,10 @@ export class CheckpointVerifier {
   readonly #log: CheckpointLog
   readonly #strays: StrayVotes
   readonly #roots: RegistryRoots
-  /** Roots by size. */
-  readonly #heads = new Map<number, { root: Hash; signers: Set<string> }>()
+  /** By size, rising. */
+  readonly #heads = new Map<number, Head>()
+  /** Size of the newest head that is not kept any more. */
+  #forgotten = 0
   /** Weights of those who signed a head that this log does not have, by size and root. */
   readonly #others = new Map<string, Map<string, number>>()
 
@@ -126,15 +135,17 @@ export class CheckpointVerifier {
     return found.ok ? undefined : { reason: found.fault }
   }
 
-  #grow({ block }: Finalized): void {
+  #grow({ block, header }: Finalized): void {
     const { head, leaves } = this.#log.take(block.entries)
     for (const leaf of leaves) {
       const { digest } = this.covered.get(leaf.lane) ?? { digest: EMPTY_DIGEST }
       this.covered.set(leaf.lane, { height: leaf.height, digest: digestWith(digest, leaf) })
     }
-    this.#heads.set(head.size, { root: head.root, signers: new Set() })
+    this.#heads.set(head.size, { root: head.root, registrySize: header.registrySize, signers: new Set() })
     const oldest = this.#heads.keys().next().value
-    if (this.#heads.size > RECENT_HEADS && oldest !== undefined) this.#heads.delete(oldest)
+    if (this.#heads.size <= RECENT_HEADS || oldest === undefined) return
+    this.#heads.delete(oldest)
+    this.#forgotten = oldest
   }
 
   /** Why a signature tells nothing of this log's heads; undefined where it is an authority's of one of them. */
@@ -142,20 +153,23 @@ export class CheckpointVerifier {
     const { registry, verify } = this.context
     const { authority, size, root, timestamp, signature } = cosignature
     if (timestamp !== 0) return `unverified: ${JSON.stringify(authority)} signed as a witness, whose key the chain does not hold`
-    const signer = registry.governanceAt(this.#reader.state.final.registrySize).authorities.find(({ id }) => id === authority)
+    if (size > 0 && size <= this.#forgotten) return `late: ${JSON.stringify(authority)} signed a checkpoint of long before`
+    const head = this.#heads.get(size)
+    const isHead = head?.root.equals(root) === true
+    const { registrySize } = isHead ? head : this.#reader.state.final
+    const signer = registry.governanceAt(registrySize).authorities.find(({ id }) => id === authority)
     if (signer === undefined) return `unknown-authority: ${JSON.stringify(authority)} signed a checkpoint`
-    const signed: TreeHead = { size: Number(size), root }
+    const signed: TreeHead = { size, root }
     if (!verify(signature, checkpointMessage(registry.chainId, signed, 0), signer.key)) {
       return `bad-signature: of ${JSON.stringify(authority)} on a checkpoint`
     }
-    const head = this.#heads.get(signed.size)
-    if (head?.root.equals(root)) {
+    if (isHead) {
       head.signers.add(authority)
       return undefined
     }
-    const key = `${signed.size} ${hex(root)}`
+    const key = `${size} ${hex(root)}`
     this.#others.set(key, (this.#others.get(key) ?? new Map()).set(authority, signer.weight))
-    return `contradiction: ${JSON.stringify(authority)} signed a checkpoint of size ${signed.size} that is none of this log`
+    return `contradiction: ${JSON.stringify(authority)} signed a checkpoint of size ${size} that is none of this log`
   }
 
   /** Those who decide signed another log: this one was altered, or they show two. */

@@ -6,7 +6,11 @@ import type { LogSource } from '../audit.js'
 /** The logs as they are in Kafka now, each up to its present end. */
 export function kafkaSource(kafka: Kafka, { topicPrefix }: Pick<Config, 'topicPrefix'>): LogSource {
   return {
-    chain: (lane) => readLog({ kafka, topicPrefix, topic: 'chain', partition: lane, from: 0n }),
+    chain: async function* (partition) {
+      // what was cut off from the front may have been restored behind
+      const from = (await endOffsets(kafka, topicPrefix, 'chain')).get(partition)?.low ?? 0n
+      yield* readLog({ kafka, topicPrefix, topic: 'chain', partition, from })
+    },
     plain: async (topic, partition) => {
       const low = (await endOffsets(kafka, topicPrefix, topic)).get(partition)?.low ?? 0n
       return { low, records: readLog({ kafka, topicPrefix, topic, partition, from: low }) }

@@ -1,16 +1,19 @@
+import type { LaneRecord } from '../../infra/chain/lane-reader.js'
 import { type Cursor, type PlainSource, plainCursor } from '../cursors.js'
 import { type PlainRecord, plainRows } from '../plain-records.js'
 import { DOOR_REJECTIONS, REPAIR_EVENTS, type Table } from '../rows/tables.js'
+import type { CheckpointAudit, OffsetRange } from './checkpoints.js'
 import type { Comparison } from './comparison.js'
 import type { Cursors, Part } from './part.js'
 
 const WINDOW_RECORDS = 1_000
+const WINDOW_BYTES = 8 * 1024 * 1024
 const BEYOND_ALL = 9_223_372_036_854_775_807n
 
 /** A part of a topic: from its first offset that is still kept. */
 export interface PlainLog {
   readonly low: bigint
-  readonly records: AsyncIterable<PlainRecord>
+  readonly records: AsyncIterable<LaneRecord>
 }
 
 export interface PlainPlace {
@@ -24,29 +27,53 @@ export function plainCursorOf(cursors: Cursors, { source, lane }: PlainPlace): C
   return plainCursor(source, lane, found?.height ?? 0n, found?.nextOffset ?? 0n)
 }
 
-/** The rows of a plain topic. What the topic no longer keeps cannot be compared. */
-export async function* plainParts(place: PlainPlace, { low, records }: PlainLog, end: bigint): AsyncGenerator<Part> {
+/** The rows of a plain topic. What the topic no longer keeps cannot be compared. `derived`: what else follows from the records. */
+export async function* plainParts(
+  place: PlainPlace,
+  { low, records }: PlainLog,
+  end: bigint,
+  derived?: CheckpointAudit,
+): AsyncGenerator<Part> {
   let from = low
   let window: PlainRecord[] = []
+  let bytes = 0
   for await (const record of records) {
     if (record.offset >= end) break
     window.push(record)
-    if (window.length < WINDOW_RECORDS) continue
-    yield windowPart(place, window, from, record.offset + 1n)
-    from = record.offset + 1n
+    bytes += record.value?.length ?? 0
+    await derived?.take(record)
+    if (window.length < WINDOW_RECORDS && bytes < WINDOW_BYTES) continue
+    const range = { from, until: record.offset + 1n }
+    yield windowPart(place, window, range, derived?.cut(range))
+    from = range.until
     window = []
+    bytes = 0
   }
-  if (from < end) yield windowPart(place, window, from, end)
+  if (from < end) yield windowPart(place, window, { from, until: end }, derived?.cut({ from, until: end }))
+  const beyond = derived?.beyond(end)
   yield {
     ...{ lane: place.lane, subject: `rows beyond the end of ${place.source}`, lock: place },
-    compare: (comparison, cursors) => compareRange(comparison, place, [], plainCursorOf(cursors, place).nextOffset, BEYOND_ALL),
+    compare: async (comparison, cursors) => {
+      const { nextOffset } = plainCursorOf(cursors, place)
+      await compareRange(comparison, place, [], { from: nextOffset, until: BEYOND_ALL })
+      await beyond?.(comparison, nextOffset)
+    },
   }
 }
 
-const windowPart = (place: PlainPlace, window: readonly PlainRecord[], from: bigint, until: bigint): Part => ({
-  ...{ lane: place.lane, subject: `${place.source}, offsets ${from} to ${until - 1n}`, lock: place },
+const windowPart = (
+  place: PlainPlace,
+  window: readonly PlainRecord[],
+  range: OffsetRange,
+  derived?: (comparison: Comparison) => Promise<void>,
+): Part => ({
+  lane: place.lane,
+  subject: `${place.source}, offsets ${range.from} to ${range.until - 1n}`,
+  lock: place,
   compare: async (comparison, cursors) => {
-    if (plainCursorOf(cursors, place).nextOffset >= until) await compareRange(comparison, place, window, from, until)
+    if (plainCursorOf(cursors, place).nextOffset < range.until) return
+    await compareRange(comparison, place, window, range)
+    await derived?.(comparison)
   },
 })
 
@@ -54,8 +81,7 @@ async function compareRange(
   comparison: Comparison,
   { source, lane }: PlainPlace,
   window: readonly PlainRecord[],
-  from: bigint,
-  until: bigint,
+  { from, until }: OffsetRange,
 ): Promise<void> {
   const where = 'log_offset >= $1 AND log_offset < $2'
   const { table, rows } = plainRows(source, lane, window)

@@ -4,6 +4,7 @@ import { store } from './0002-store.js'
 import { analytics } from './0003-analytics.js'
 import { repairs } from './0004-repairs.js'
 import { evidence } from './0005-evidence.js'
+import { checkpoints } from './0006-checkpoints.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0003-analytics': analytics,
   '0004-repairs': repairs,
   '0005-evidence': evidence,
+  '0006-checkpoints': checkpoints,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -1,5 +1,6 @@
 /** The shapes of the query API’s answers, as JSON schemas: its OpenAPI document. */
 import { z } from 'zod'
+import { CONSISTENCY_SCHEMA, INCLUSION_SCHEMA, METER_KEY_SCHEMA } from '../../schemas/checkpoint/proof-formats.js'
 import { LIMITS } from '../../schemas/limits.js'
 import { PROOF_SCHEMA } from '../../schemas/proof-format.js'
 import { PROBLEM_TYPE } from './problem.js'
@@ -125,8 +126,8 @@ const genesis = object({
   event: string('record of the genesis event, hexadecimal: all that a check of proofs has to trust'),
 })
 
-function proofSchema(): object {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(PROOF_SCHEMA, { target: 'draft-2020-12' })
+function schemaOf(form: z.ZodType): object {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(form, { target: 'draft-2020-12' })
   return schema
 }
 
@@ -143,6 +144,12 @@ const problems = (...statuses: [number, string][]) =>
   )
 const INVALID: [number, string] = [400, 'A parameter is not of its form']
 const UNAVAILABLE: [number, string] = [503, 'The database is away or busy; Retry-After says when to ask again']
+
+const DAMAGED: [number, string] = [500, 'What this database holds does not prove it']
+const NOTE =
+  'C2SP signed note (https://c2sp.org/tlog-checkpoint): the text, and a line of each authority and of each configured witness that signed it.'
+const text = (description: string) => ({ description, content: { 'text/plain': { schema: string('the note') } } })
+const sizeParam = integer('size of the checkpoint')
 
 const laneParams = { lane: integer('lane', 0, LIMITS.lanes - 1) }
 const meterParams = object({ id: { ...string('meter id'), pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$' } })
@@ -218,11 +225,53 @@ export const ROUTE_SCHEMAS = {
   proof: {
     operationId: 'getProof',
     summary: 'All that an offline check of one entry needs, but the genesis',
-    description: 'Of several blocks that hold the same bytes, the one in which they count is taken.',
+    description:
+      'Of several blocks that hold the same bytes, the one in which they count is taken. Where a signed checkpoint covers the block, the path to the first one comes with it.',
     params: object({ leafHash: hash('leaf hash of the entry') }),
     response: {
-      200: json(proofSchema(), 'For `meterchain verify --proof FILE`'),
+      200: json(schemaOf(PROOF_SCHEMA), 'For `meterchain verify --proof FILE`'),
       ...problems(INVALID, [404, 'No final block holds it'], [500, 'What this database holds does not prove it'], UNAVAILABLE),
+    },
+  },
+  meterProof: {
+    operationId: 'getMeterProof',
+    summary: 'The meter’s keys in the registry that a final block names',
+    description: 'A newest block is taken, rather one that a signed checkpoint covers.',
+    params: meterParams,
+    response: {
+      200: json(schemaOf(METER_KEY_SCHEMA), 'For `meterchain verify --proof FILE`'),
+      ...problems(INVALID, [404, 'Not enrolled, or not in a final block’s registry yet'], DAMAGED, UNAVAILABLE),
+    },
+  },
+  latestCheckpoint: {
+    operationId: 'getLatestCheckpoint',
+    summary: 'The newest checkpoint that authorities of more than 2/3 of the weight signed',
+    description: NOTE,
+    response: { 200: text('The signed note'), ...problems([404, 'There is none yet'], DAMAGED, UNAVAILABLE) },
+  },
+  checkpoint: {
+    operationId: 'getCheckpoint',
+    summary: 'A checkpoint by its size',
+    description: `${NOTE} The text never changes; lines may come.`,
+    params: object({ size: sizeParam }),
+    response: { 200: text('The signed note'), ...problems(INVALID, [404, 'None of that size is signed'], DAMAGED, UNAVAILABLE) },
+  },
+  inclusion: {
+    operationId: 'getInclusion',
+    summary: 'That a checkpoint covers a final block',
+    params: object({ size: sizeParam, ...laneParams, height: heightParam }),
+    response: {
+      200: json(schemaOf(INCLUSION_SCHEMA), 'For `meterchain verify --proof FILE`'),
+      ...problems(INVALID, [404, 'There is no such checkpoint, or it does not cover the block'], DAMAGED, UNAVAILABLE),
+    },
+  },
+  consistency: {
+    operationId: 'getConsistency',
+    summary: 'That one checkpoint goes on from another',
+    params: object({ size: sizeParam, newer: integer('size of the newer one') }),
+    response: {
+      200: json(schemaOf(CONSISTENCY_SCHEMA), 'For `meterchain verify --proof FILE`'),
+      ...problems(INVALID, [404, 'One of them is none that is signed'], DAMAGED, UNAVAILABLE),
     },
   },
   genesis: {

@@ -21,7 +21,8 @@ let readiness: Readiness = { ready: true }
 beforeAll(async () => {
   const metrics = createMetrics('projector')
   const isReady = () => readiness
-  app = await buildQueryServer({ database, registry: registry.state, signatures: sodiumSignatures, metrics, logger, isReady })
+  const chain = { registry: registry.state, signatures: sodiumSignatures, witnesses: [] }
+  app = await buildQueryServer({ ...chain, database, metrics, logger, isReady })
 })
 afterAll(async () => {
   await app.close()
@@ -44,6 +45,12 @@ test('its OpenAPI document is valid, and names every route', async () => {
     '/v1/meters/{id}/readings',
     '/v1/readings/{leafHash}',
     '/v1/proofs/{leafHash}',
+    '/v1/meters/{id}/proof',
+    '/checkpoint',
+    '/v1/checkpoints/latest',
+    '/v1/checkpoints/{size}',
+    '/v1/checkpoints/{size}/inclusion/{lane}/{height}',
+    '/v1/checkpoints/{size}/consistency/{newer}',
   ])
 })
 

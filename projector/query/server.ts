@@ -5,9 +5,11 @@ import type { Logger } from 'pino'
 import { Histogram } from 'prom-client'
 import type { Readiness } from '../../infra/health.js'
 import type { Metrics } from '../../infra/metrics.js'
+import type { VerifierKey } from '../../schemas/checkpoint/note.js'
 import type { Signatures } from '../../schemas/ed25519.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
 import { chainRoutes } from './chain-routes.js'
+import { checkpointRoutes } from './checkpoint-routes.js'
 import { meterRoutes } from './meter-routes.js'
 import { OPENAPI } from './openapi.js'
 import { sendProblem } from './problem.js'
@@ -20,6 +22,8 @@ export interface QueryServerOptions {
   /** Past the genesis. */
   readonly registry: RegistryState
   readonly signatures: Signatures
+  /** Whose cosignatures are served. */
+  readonly witnesses: readonly VerifierKey[]
   readonly metrics: Metrics
   readonly logger: Logger
   isReady(): Readiness
@@ -57,6 +61,7 @@ export async function buildQueryServer(options: QueryServerOptions): Promise<Fas
   await app.register(meterRoutes, options)
   await app.register(readingRoutes, options)
   await app.register(proofRoutes, options)
+  await app.register(checkpointRoutes, options)
   healthRoutes(app, options)
   return app
 }

@@ -33,7 +33,7 @@ export async function startQuery(deps: QueryDeps): Promise<RunningQuery> {
   const { config, logger, databaseUrl: url } = deps
   const bounds = { connections: CONNECTIONS, statementMillis: STATEMENT_MILLIS, waitMillis: WAIT_MILLIS }
   const database = new ReadOnlyDatabase({ url, logger, ...bounds })
-  const app = await buildQueryServer({ ...deps, database })
+  const app = await buildQueryServer({ ...deps, database, witnesses: config.witnesses })
   const stop = async () => {
     await app.close()
     await database.close()

@@ -59,7 +59,7 @@ const source: LogSource = {
   plain: async (topic) => ({
     low: 0n,
     records: (async function* () {
-      yield { offset: 0n, value: plainLogs[topic] }
+      yield { offset: 0n, timestamp: 0, value: plainLogs[topic] }
     })(),
   }),
 }

@@ -25,7 +25,7 @@ const PART_ROWS = 100
 /** A broker that is away could hold up the end of a reader for longer; the process ends anyway. */
 const STOP_MILLIS = 3_000
 
-export interface ContinuousAuditOptions extends Pick<PartsOptions, 'source' | 'registry' | 'verify'> {
+export interface ContinuousAuditOptions extends Pick<PartsOptions, 'source' | 'registry' | 'verify' | 'witnesses'> {
   /** 0: none. */
   readonly rowsPerSecond: number
   readonly databaseUrl: string
@@ -86,10 +86,10 @@ export class ContinuousAudit {
   async #round(): Promise<void> {
     await this.#tellUntold()
     const cursors = await this.#patiently(() => this.#connection.snapshot(readCursors))
-    const { registry, verify, source } = this.options
+    const { registry, verify, source, witnesses = [] } = this.options
     const parts = auditParts(
       {
-        ...{ registry, verify, source: pacedSource(source, this.#pace) },
+        ...{ registry, verify, witnesses, source: pacedSource(source, this.#pace) },
         ...{ windowEntries: WINDOW_ENTRIES, sliceRows: SLICE_ROWS, onBlocks: () => undefined },
       },
       cursors,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pino from 'pino'
 import { createTestDatabase, type TestDatabase } from '../../infra/testing/postgres.js'
 import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
-import { makeSmallDisk, noSmallDisk, type SmallDisk } from '../../infra/testing/small-disk.js'
+import { createTablespace, mountSmallDisk, noSmallDisk, type SmallDisk, type Tablespace } from '../../infra/testing/small-disk.js'
 import { until } from '../../infra/testing/until.js'
 
 const MINUTE = 60_000
@@ -12,6 +12,7 @@ if (reason !== undefined) process.stderr.write(`PostgreSQL's full disk is not te
 const logged: string[] = []
 const logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) })
 let disk: SmallDisk
+let tablespace: Tablespace
 let database: TestDatabase
 let projecting: Projecting
 
@@ -67,8 +68,9 @@ let projecting: Projecting
 
 beforeAll(async () => {
   if (reason !== undefined) return
-  disk = await makeSmallDisk()
-  database = await createTestDatabase(disk.tablespace)
+  disk = mountSmallDisk(64)
+  tablespace = await createTablespace(disk)
+  database = await createTestDatabase(tablespace.name)
   projecting = await openProjecting('disk-full', database, logger)
 }, MINUTE)
 afterAll(async () => {
@@ -76,5 +78,6 @@ afterAll(async () => {
   disk.makeRoom()
   await projecting.close()
   await database.drop()
-  await disk.remove()
+  await tablespace.drop()
+  disk.remove()
 }, MINUTE)

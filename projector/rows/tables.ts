@@ -21,7 +21,7 @@ export interface Table<R extends Row = Row> {
 }
 
 /** `columns`: name and kind, with an asterisk where it is part of the key: 'lane:int2*'. */
-function table<R extends Row>(name: string, ...columns: { readonly [I in keyof R]: string }): Table<R> {
+export function table<R extends Row>(name: string, ...columns: { readonly [I in keyof R]: string }): Table<R> {
   return {
     name,
     columns: (columns as readonly string[]).map((text) => {

@@ -3,6 +3,7 @@
 
     python3 schemas/vectors/check.py [folder with other vectors of the same form]
 """
+import base64
 import hashlib
 import json
 import pathlib
@@ -412,6 +413,31 @@ def includes(leaf, index, size, path, root):
     return last == 0 and value == root
 
 
+def extends(old_size, old_root, size, root, path):
+    """RFC 9162, 2.1.4.2, for 0 < old_size <= size."""
+    if old_size == size:
+        return not path and old_root == root
+    if old_size & (old_size - 1) == 0:
+        path = [old_root] + path
+    if not path:
+        return False
+    index, last = old_size - 1, size - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    old = new = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while index & 1 == 0 and index != 0:
+                index, last = index >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        index, last = index >> 1, last >> 1
+    return last == 0 and old == old_root and new == root
+
+
 # --- 6. Ids and lanes --------------------------------------------------------------------------------------------------------
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -530,13 +556,32 @@ class Registry:
         fault = self.genesis(kind, content, event, body_bytes) if self.size == 0 else self.later(kind, content, event, body_bytes)
         if fault is not None:
             return fault
+        self.count(body, body_bytes, content)
+        return None
+
+    def count(self, body, body_bytes, content):
         if self.size == 0:
             self.chain_id, self.lanes = sha256(tag("genesis"), body_bytes), content["lanes"]
         self.ids.add(body["id"])
         self.bodies.append(body_bytes)
         self.leaves.append(leaf_hash(body_bytes))
         self.roots.append(merkle_root(self.leaves))
-        return None
+
+    def decide_governance(self, index, body_bytes, signatures):
+        """17.4: an event that is given without those before it; True if it made a new governance at that size."""
+        body = decode(EventBody, body_bytes)
+        if body is None or body["version"] != 20 or index < self.size:
+            return False
+        while self.size < index:
+            self.leaves.append(ZERO)
+            self.roots.append(ZERO)
+        (kind, content), = body["content"].items()
+        if index >= body["expiresAtSize"] or body["id"] in self.ids or len(signatures) > 101:
+            return False
+        before = len(self.governance)
+        fault = self.later(kind, content, {"signatures": signatures, "meters": []}, body_bytes)
+        self.count(body, body_bytes, content)
+        return fault is None and len(self.governance) > before
 
     def genesis(self, kind, content, event, body_bytes):
         """8.4"""
@@ -955,6 +1000,199 @@ def judge_entry(entry, registry, lane, size, states):
     return 0
 
 
+# --- 14. Checkpoints ---------------------------------------------------------------------------------------------------------
+
+def origin_of(chain_id):
+    return f"meterchain/{chain_id.hex()}"
+
+
+def checkpoint_text(chain_id, size, root):
+    """14.5"""
+    return f"{origin_of(chain_id)}\n{size}\n{base64.b64encode(root).decode('ascii')}\n"
+
+
+def key_hash(name, kind, key):
+    """14.7"""
+    return sha256(name.encode("utf-8"), b"\n", bytes([kind]), key)[:4]
+
+
+def note_line(name, kind, key, rest):
+    """14.7"""
+    return f"\u2014 {name} {base64.b64encode(key_hash(name, kind, key) + rest).decode('ascii')}"
+
+
+class Checkpoints:
+    """Topic `checkpoints`; `finals`: for each lane of readings its final blocks and verdict hashes by height."""
+
+    def __init__(self, registry, finals, witnesses):
+        self.registry, self.finals, self.witnesses = registry, finals, witnesses
+        self.lane, self.leaves, self.tips, self.heads = Lane(registry, registry.lanes), [], {}, {}
+
+    def apply(self, value):
+        """Outcome, reason, whether the block is right, and what is to be said of a signature."""
+        signed = decode(Cosignature, without_prefix(value or b""))
+        if signed is not None and signed["version"] == 24:
+            return "signature", None, None, self.signature(signed)
+        parent = self.lane.final
+        outcome, reason = self.lane.apply(value)
+        is_right = None
+        if outcome == "candidate":
+            is_right = self.is_right(self.lane.candidates[-1])
+        elif outcome == "final":
+            candidate, name = self.lane.settled
+            is_right = self.is_right(candidate) and name == verdict_hash(parent["verdictHash"], [])
+            self.grow(candidate)
+        return outcome, reason, is_right, None
+
+    def leaf(self, entry, tips):
+        """The entry, where it is a leaf that goes on from its lane's newest one."""
+        leaf = decode(CheckpointLeaf, entry)
+        if leaf is None or leaf["version"] != 23 or not 0 <= leaf["lane"] < self.registry.lanes:
+            return None
+        return leaf if leaf["height"] == tips.get(leaf["lane"], 0) + 1 else None
+
+    def is_right(self, candidate):
+        """14.3, but for the verdict"""
+        header, entries, tips, last = candidate["header"], candidate["entries"], dict(self.tips), 0
+        if header["sourceEpoch"] != 0 or not 1 <= len(entries) <= 10_000:
+            return False
+        if header["lastOffset"] - header["firstOffset"] + 1 != len(entries):
+            return False
+        size = header["registrySize"]
+        if size > self.registry.size or header["registryRoot"] != self.registry.roots[size]:
+            return False
+        for entry in entries:
+            leaf = self.leaf(entry, tips)
+            if leaf is None or leaf["lane"] < last:
+                return False
+            if self.finals[leaf["lane"]].get(leaf["height"]) != (leaf["block"], leaf["verdict"]):
+                return False
+            tips[leaf["lane"]], last = leaf["height"], leaf["lane"]
+        return True
+
+    def grow(self, candidate):
+        """14.2, 14.4"""
+        for entry in candidate["entries"]:
+            self.leaves.append(leaf_hash(entry))
+            leaf = self.leaf(entry, self.tips)
+            if leaf is not None:
+                self.tips[leaf["lane"]] = leaf["height"]
+        size = len(self.leaves)
+        self.heads[size] = {"height": candidate["header"]["height"], "size": size, "root": merkle_root(self.leaves),
+                            "registrySize": candidate["header"]["registrySize"], "signers": set(), "lines": []}
+
+    def signature(self, signed):
+        """14.6"""
+        name, time, chain_id = signed["authority"], signed["timestamp"], self.registry.chain_id
+        head = self.heads.get(signed["size"])
+        is_of_head = head is not None and head["root"] == signed["root"]
+        by = "authority" if time == 0 else "witness"
+        if by == "authority":
+            size = head["registrySize"] if is_of_head else self.lane.final["registrySize"]
+            key = next((each["key"] for each in self.registry.governance_at(size)["authorities"] if each["id"] == name), None)
+        else:
+            key = self.witnesses.get(name)
+        found = {"by": by, "holds": None, "isOfHead": is_of_head}
+        if key is None:
+            return found
+        text = checkpoint_text(chain_id, signed["size"], signed["root"])
+        message = text if by == "authority" else f"cosignature/v1\ntime {time}\n{text}"
+        found["holds"] = verify(signed["signature"], message.encode("utf-8"), key)
+        if not found["holds"]:
+            return found
+        if by == "authority":
+            found["line"] = note_line(origin_of(chain_id), 1, key, signed["signature"])
+        else:
+            found["line"] = note_line(name, 4, key, time.to_bytes(8, "big") + signed["signature"])
+        if is_of_head and found["line"] not in head["lines"]:
+            head["lines"].append(found["line"])
+        if is_of_head and by == "authority":
+            head["signers"].add(name)
+        return found
+
+    def shown(self):
+        return plain({"size": len(self.leaves), "root": merkle_root(self.leaves),
+                      "tips": {str(lane): height for lane, height in sorted(self.tips.items())}})
+
+    def shown_heads(self):
+        """14.7"""
+        for head in self.heads.values():
+            authorities = self.registry.governance_at(head["registrySize"])["authorities"]
+            weight = sum(each["weight"] for each in authorities if each["id"] in head["signers"])
+            text = checkpoint_text(self.registry.chain_id, head["size"], head["root"])
+            yield plain({**{name: head[name] for name in ("height", "size", "root", "registrySize")}, "text": text,
+                         "signers": sorted(head["signers"]), "weight": weight,
+                         "isVouchedFor": 3 * weight > 2 * sum(each["weight"] for each in authorities),
+                         "note": text + "\n" + "".join(line + "\n" for line in head["lines"])})
+
+
+# --- 17. Evidence ------------------------------------------------------------------------------------------------------------
+
+FIELDS = {"version", "chainId", "kind", "authority", "lane", "height", "block", "hash", "registrySize", "originals", "governance"}
+
+
+def evidence_holds(file, genesis):
+    """17.4"""
+    if set(file) != FIELDS or file["version"] != 1:
+        return False
+    registry, size = Registry(), file["registrySize"]
+    if registry.apply(genesis) is not None or registry.chain_id.hex() != file["chainId"] or not 0 <= file["lane"] < registry.lanes:
+        return False
+    for each in file["governance"]:
+        signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
+        if each["index"] >= size or not registry.decide_governance(each["index"], bytes.fromhex(each["body"]), signatures):
+            return False
+    originals = [bytes.fromhex(each) for each in file["originals"]]
+    if size < 1 or merkle_root([leaf_hash(each) for each in originals]).hex() != file["hash"]:
+        return False
+    authorities = registry.governance_at(size)["authorities"]
+    having = {each["id"]: each for each in authorities if each["weight"] > 0}
+    if file["authority"] not in having or not originals:
+        return False
+    if file["kind"] == "contradiction":
+        return contradicts(file, registry, having, originals)
+    total = sum(each["weight"] for each in authorities)
+    return file["kind"] == "void-block" and is_void(file, registry, having, total, originals)
+
+
+def vote_in(file, registry, having, data):
+    """The vote, where it names the block and its signature holds under the key of one with weight."""
+    signed = decode(SignedVote, data)
+    if signed is None or signed["vote"]["version"] != 19 or signed["vote"]["authority"] not in having:
+        return None
+    vote = signed["vote"]
+    if (vote["lane"], vote["height"], vote["block"].hex()) != (file["lane"], file["height"], file["block"]):
+        return None
+    message = tag("vote") + registry.chain_id + data[:-64]
+    return vote if verify(signed["signature"], message, having[vote["authority"]]["key"]) else None
+
+
+def contradicts(file, registry, having, originals):
+    votes = [vote_in(file, registry, having, each) for each in originals]
+    if len(votes) != 2 or None in votes or votes[0] == votes[1]:
+        return False
+    return all(each["authority"] == file["authority"] and "Accept" in each["judgement"] for each in votes)
+
+
+def is_void(file, registry, having, total, originals):
+    block = decode(Block, originals[0])
+    if block is None or block["header"]["version"] != 18:
+        return False
+    header, header_bytes = block["header"], originals[0][:Header(originals[0], 0)[1]]
+    if (block_hash(header_bytes).hex(), header["lane"], header["height"]) != (file["block"], file["lane"], file["height"]):
+        return False
+    message = tag("block-seal") + registry.chain_id + header_bytes
+    if header["proposer"] != file["authority"] or not verify(block["seal"], message, having[file["authority"]]["key"]):
+        return False
+    if header["count"] != len(block["entries"]) or header["root"] != merkle_root([leaf_hash(each) for each in block["entries"]]):
+        return False
+    votes = [vote_in(file, registry, having, each) for each in originals[1:]]
+    if None in votes or any("Reject" not in each["judgement"] for each in votes):
+        return False
+    ids = [each["authority"] for each in votes]
+    return ids == sorted(set(ids)) and 3 * sum(having[each]["weight"] for each in ids) >= total
+
+
 # --- The vectors -------------------------------------------------------------------------------------------------------------
 
 def raw(text):
@@ -1021,6 +1259,9 @@ def check_merkle():
     for case in vectors["consistency"]:
         found = consistency(case["oldSize"], leaves[:case["newSize"]]) if case["oldSize"] > 0 else []
         same("consistency", [each.hex() for each in found], case["proof"])
+        if case["oldSize"] > 0:
+            roots = [merkle_root(leaves[:case[size]]) for size in ("oldSize", "newSize")]
+            same("consistency holds", extends(case["oldSize"], roots[0], case["newSize"], roots[1], found), True)
 
 
 def check_turns():
@@ -1126,7 +1367,56 @@ def check_chain():
     same("verdicts", len(verdicts), len(vectors["verdicts"]))
 
 
+def fold_finals(registry, lane, values):
+    fold, finals = Lane(registry, lane), {}
+    for value in values:
+        if fold.apply(raw(value))[0] == "final":
+            finals[fold.final["height"]] = fold.final["hash"], fold.final["verdictHash"]
+    return finals
+
+
+def check_checkpoints():
+    """14.8"""
+    vectors = load("checkpoints")
+    registry = fold_registry(vectors["registry"], "checkpoints' registry")
+    same("chain id", (registry.chain_id.hex(), registry.lanes, registry.lanes), (vectors["chainId"], vectors["lanes"], vectors["lane"]))
+    finals = {each["lane"]: fold_finals(registry, each["lane"], each["values"]) for each in vectors["chain"]}
+    for each in vectors["chain"]:
+        found = [{"height": height, "block": block.hex(), "verdict": verdict.hex()} for height, (block, verdict) in finals[each["lane"]].items()]
+        same(f"final blocks of lane {each['lane']}", found, each["finals"])
+    for each in vectors["keyHashes"]:
+        same(f"key hash of {each['name']}", key_hash(each["name"], each["kind"], raw(each["publicKey"])).hex(), each["hash"])
+    log = Checkpoints(registry, finals, {each["name"]: raw(each["publicKey"]) for each in vectors["witnesses"]})
+    for each in vectors["log"]:
+        what = f"checkpoints, offset {each['offset']}, {each['name']}"
+        wanted = each["outcome"], each.get("reason"), each.get("isRight"), each.get("signature")
+        same(what, log.apply(raw(each["value"])), wanted)
+        if each["outcome"] not in ("no-record", "signature"):
+            same(what, log.lane.shown(), each["state"])
+        same(f"{what}: tree", log.shown(), each["tree"])
+    same("heads", list(log.shown_heads()), vectors["heads"])
+    check_tree_proofs(log.leaves, vectors)
+
+
+def check_tree_proofs(leaves, vectors):
+    for case in vectors["inclusion"]:
+        path, index, size = [raw(each) for each in case["proof"]], case["index"], case["size"]
+        same("path in the tree", path, inclusion(index, leaves[:size]))
+        same("it holds", includes(leaves[index], index, size, path, merkle_root(leaves[:size])), True)
+    for case in vectors["consistency"]:
+        path, old, size = [raw(each) for each in case["proof"]], case["oldSize"], case["newSize"]
+        same("consistency of the tree", path, consistency(old, leaves[:size]))
+        same("it holds", extends(old, merkle_root(leaves[:old]), size, merkle_root(leaves[:size]), path), True)
+
+
+def check_evidence():
+    vectors = load("evidence")
+    for case in vectors["cases"]:
+        same(f"evidence: {case['name']}", evidence_holds(case["file"], raw(vectors["genesis"])), case["holds"])
+
+
 if __name__ == "__main__":
-    for check in (check_records, check_hashes, check_signatures, check_merkle, check_turns, check_meter_chains, check_registry, check_chain):
+    for check in (check_records, check_hashes, check_signatures, check_merkle, check_turns, check_meter_chains, check_registry, check_chain,
+                  check_checkpoints, check_evidence):
         check()
     print(f"all vectors hold: {checks} checks")

@@ -1,7 +1,8 @@
 /** An authority's part in the checkpoints: it proposes what became final here, votes on what others propose, signs the heads, and says
  *  of each lane whether it is the one that a checkpoint vouches for. */
+
+import type { HeldBlock } from '../../infra/chain/held-blocks.js'
 import type { KeptFinals } from '../../infra/chain/kept-finals.js'
-import type { HeldBlock } from '../../infra/chain/lane-reader.js'
 import { Lookout } from '../../infra/chain/lookout.js'
 import type { CheckpointFeed, FinalCheckpoint } from '../../infra/checkpoints/checkpoint-feed.js'
 import { encodeCheckpointPosition, positionOf } from '../../infra/checkpoints/checkpoint-position.js'

@@ -57,6 +57,7 @@ export function runAudit(config: Config, limit: number, healed?: Healed[]): Prom
       source: kafkaSource(kafka, config),
       registry: registry.state,
       verify: signatures.verify,
+      witnesses: config.witnesses,
       databaseUrl: databaseUrls(config).writer,
       limit,
       onProgress: ({ blocks, blocksInAll, rowsCompared }) =>

@@ -50,7 +50,10 @@ export function verifyCommand(): Command {
     .option('--write-tips <file>', 'write where each lane ends, once all holds')
     .option('--from <dir>', 'verify a dump instead of Kafka')
     .option('--dump <dir>', 'copy all topics into this new folder, and verify nothing')
-    .option('--proof <file>', 'verify one proof of an entry, offline: needs the genesis and nothing else')
+    .option(
+      '--proof <file>',
+      'verify one proof (of an entry, of checkpoints, of a meter’s keys), offline: needs the genesis alone',
+    )
     .option('--json', 'print the summary as JSON; skipped records go to stderr')
     .option('--verbose', 'show the log of the Kafka client on stderr')
     .addHelpText('after', EXAMPLES)

@@ -5,7 +5,7 @@ import { encodeSignedVote, type Judgement } from '../../../schemas/records.js'
 import { attest, type Ballot, type Said } from '../../../validator/attest.js'
 import { checkCandidate, rankOf } from '../../../validator/check.js'
 import { isStuck, repeatDue, toRepeat, toVoteOn } from '../../../validator/stuck.js'
-import type { HeldBlock } from '../../chain/lane-reader.js'
+import type { HeldBlock } from '../../chain/held-blocks.js'
 import { Follower } from './follower.js'
 import { accept, judge, LANE, REGISTRY, WIGGLE_MILLIS, type World } from './world.js'
 

@@ -1,5 +1,7 @@
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from '../../../schemas/avsc.js'
 import { chainVectors } from './chain.js'
+import { checkpointVectors } from './checkpoints.js'
+import { evidenceVectors } from './evidence.js'
 import { frozenText } from './frozen.js'
 import { hashVectors, keyVectors, meterChainVectors, signatureVectors, turnVectors } from './hashes.js'
 import { malformedVectors, recordVectors } from './records.js'
@@ -17,6 +19,8 @@ export function vectorFiles(): Map<string, string> {
     'meter-chain': meterChainVectors(),
     registry: registryVectors(),
     chain: chainVectors(),
+    checkpoints: checkpointVectors(),
+    evidence: evidenceVectors(),
   }
   return new Map(Object.entries(made).map(([name, value]) => [`${name}.json`, frozenText(value)]))
 }

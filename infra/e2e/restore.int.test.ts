@@ -1,0 +1,151 @@
+/** Topics of the whole line are damaged, made again and lost while readings come, and every reading counts, once, in the end. Prints the
+ *  time from fault to healed. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect } from '@jest/globals'
+import pino from 'pino'
+import { deliver } from '../../ingest/meter/deliver.js'
+import { doorUrlOf, type Sender, withSender } from '../cli/sender.js'
+import { DEFAULT_BEGIN, enrolRun, signRun } from '../cli/simulation.js'
+import { createKafka } from '../kafka/client.js'
+import { recreateTopic } from '../kafka/topics.js'
+import { type Load, startLoad } from '../testing/acknowledged-load.js'
+import { BATCH_FIELD, batchPlaces, flipBit, segmentFile } from '../testing/broker-disk.js'
+import { fullTest, isFull } from '../testing/full.js'
+import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
+import { cliMust, runCli } from '../testing/run-cli.js'
+import { until } from '../testing/until.js'
+import { countReadings, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
+
+const MINUTE = 60_000
+let system: LocalSystem
+
+beforeAll(async () => {
+  if (!isFull) return
+  buildStages()
+  system = await localSystem('restore')
+  await cliMust('up')
+}, 3 * MINUTE)
+afterAll(() => system?.remove(), MINUTE)
+
+const kafka = () => createKafka(system.config, pino({ level: 'silent' }))
+
+/** Breaks and heals under load; every acknowledged reading counts once afterwards, and log, tables and verification agree. */
+async function underLoad(what: string, seed: number, breakAndHeal: (load: Load) => Promise<void>): Promise<void> {
+  const acknowledged = await withSender(system.config, doorUrlOf(system.config), async (sender) => {
+    const load = startLoad(sender, { seed, households: 40, batchReadings: 16 })
+    await load.untilMore(200)
+    const began = Date.now()
+    await breakAndHeal(load)
+    await load.untilMore(100)
+    process.stderr.write(`${what}: healed after ${Date.now() - began} ms\n`)
+    await load.finish()
+    return load.acknowledged
+  })
+  await untilAllVisible(system.config)
+  expect(await countReadings(system.config, acknowledged)).toMatchObject({ lost: [], twice: 0 })
+  // offsets and times of what was appended again are those of its new place
+  await runCli('audit', '--repair')
+  await verifyAndAudit(system.config)
+}
+
+const restores = async () =>
+  (await cliMust('repairs', '--json'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ kind }) => kind === 'restore')
+
+fullTest(
+  'a block damaged on the broker’s disk: verify names lane and offset, restore puts it back while readings come',
+  async () => {
+    await underLoad('a damaged block', 31, async () => {
+      const file = segmentFile('chain', 0, system.config.home)
+      const offset = batchPlaces(file)[4]?.firstOffset ?? 0n
+      flipBit(file, offset, BATCH_FIELD.checksum)
+      const verified = await runCli('verify', '--json')
+      expect(verified.code).toBe(1)
+      expect(`${verified.stderr}${verified.stdout}`).toMatch(new RegExp(`chain/0 offset ${offset}: damaged`))
+      const dry = await runCli('restore', '--topic', 'chain')
+      expect(dry).toMatchObject({ code: 1, stdout: expect.stringMatching(/nothing was written.*restore --topic chain --yes/s) })
+      expect(await cliMust('restore', '--topic', 'chain', '--yes')).toMatch(/chain: \d+ records appended, in \d+ ms/)
+      expect(await cliMust('restore', '--topic', 'chain', '--yes')).toMatch(/chain: nothing to restore/)
+    })
+    expect(await restores()).toContainEqual(expect.objectContaining({ status: 'completed', subject: 'topic chain' }))
+  },
+  4 * MINUTE,
+)
+
+fullTest(
+  'chain deleted and made again, empty: stages say so and wait, and go on after the restore, with no reading lost',
+  async () => {
+    await underLoad('a lost chain', 32, async () => {
+      await recreateTopic(kafka(), system.config, 'chain')
+      const said = () =>
+        system
+          .stageNames()
+          .flatMap((name) => system.log(name))
+          .filter((line) => line.includes('meterchain restore'))
+      await until('a stage says what to do', MINUTE, () => said().length > 0)
+      expect(await cliMust('restore', '--yes')).toMatch(/chain: \d+ records appended/)
+      await system.untilReady()
+    })
+  },
+  5 * MINUTE,
+)
+
+fullTest(
+  'registry damaged: verify and stages stop at it, and it is made again from the replica',
+  async () => {
+    await underLoad('a damaged registry', 33, async () => {
+      flipBit(segmentFile('registry', 0, system.config.home), 1n, BATCH_FIELD.records + 30)
+      expect(await runCli('verify')).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/registry.*offsets 1 to 1 are damaged/),
+      })
+      expect((await runCli('restore', '--topic', 'registry', '--yes')).stdout).toMatch(/--recreate --yes/)
+      await cliMust('restore', '--topic', 'registry', '--recreate', '--yes')
+      await system.untilReady()
+    })
+  },
+  5 * MINUTE,
+)
+
+/** All that was signed counts in the end, although some of it was lost on its way. */
+async function deliverAll(sender: Sender, seed: number, onFirst: () => Promise<void>): Promise<number> {
+  const run = { seed, households: 30, begin: DEFAULT_BEGIN, days: 2 }
+  signRun(sender.store, { ...run, days: 0 })
+  await enrolRun(sender, { ...run, days: 0 })
+  const { meters } = signRun(sender.store, run)
+  let broken: Promise<void> | undefined
+  const onProgress = ({ accepted }: { accepted: number }) => {
+    if (accepted >= 200) broken ??= onFirst()
+  }
+  const how = { batchReadings: 16, resendMillis: 2_000, stallMillis: 2 * MINUTE, onProgress }
+  const report = await deliver({ store: sender.store, door: sender.door, meters, ...how })
+  await broken
+  expect(report.left).toBe(0)
+  return report.confirmed
+}
+
+fullTest(
+  'a lost partition of readings: a new source epoch, and meters send again what does not count',
+  async () => {
+    const began = Date.now()
+    const confirmed = await withSender(system.config, doorUrlOf(system.config), (sender) =>
+      deliverAll(sender, 34, async () => {
+        await recreateTopic(kafka(), system.config, 'readings')
+        for (let lane = 0; lane < system.config.lanes; lane++) {
+          const file = join(system.config.home, `epoch-${lane}.json`)
+          await cliMust('registry', 'propose', 'new-source-epoch', String(lane), '--out', file)
+          await cliMust('registry', 'sign', file)
+          await cliMust('registry', 'submit', file)
+        }
+      }),
+    )
+    process.stderr.write(`lost readings: all count after ${Date.now() - began} ms\n`)
+    expect(confirmed).toBe(30 * 48)
+    await untilAllVisible(system.config)
+    await verifyAndAudit(system.config)
+  },
+  5 * MINUTE,
+)

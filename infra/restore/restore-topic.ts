@@ -1,0 +1,258 @@
+/** Puts back what a topic has lost, from a replica that was verified: by appending, or, where that cannot do, by making it again. */
+import { randomUUID } from 'node:crypto'
+import type { Kafka } from 'kafkajs'
+import type { Logger } from 'pino'
+import { hex } from '../../schemas/bytes.js'
+import { BugError } from '../../schemas/errors.js'
+import { sha256 } from '../../schemas/hash.js'
+import type { FinalBlock, LaneRules } from '../../schemas/lane-fold.js'
+import { decodeChainRecord, stripPrefix } from '../../schemas/records.js'
+import { laneRules } from '../chain/lane-reader.js'
+import type { Config } from '../config.js'
+import { endOffsets, type LogDamage, LogReader, readLog } from '../kafka/log-reader.js'
+import type { LogMessage, LogWriter } from '../kafka/log-writer.js'
+import type { SchemaIds } from '../kafka/schema-ids.js'
+import { ensureTopics, recreateTopic } from '../kafka/topics.js'
+import type { TopicName } from '../stage.js'
+import { FreshLane } from './fresh-lane.js'
+import type { Replica } from './replica.js'
+import { recordsOf, type VerifiedReplica } from './verify-replica.js'
+
+export type RestorableTopic = 'chain' | 'registry' | 'checkpoints'
+
+export interface RestoreDeps {
+  readonly kafka: Kafka
+  readonly config: Config
+  readonly logger: Logger
+  readonly writer: LogWriter
+  readonly ids: SchemaIds
+  readonly verify: LaneRules['verify']
+  onAppended(topic: RestorableTopic, records: number): void
+}
+
+/** What is to be done for a partition. */
+export interface PartitionPlan {
+  readonly partition: number
+  /** What a fresh reader of the log comes to, and what the replica holds: final blocks, events, records. */
+  readonly inLog: bigint
+  readonly inReplica: bigint
+  /** What only the replica has. */
+  readonly missing: bigint
+  readonly damages: readonly LogDamage[]
+  /** Where log and replica contradict each other. */
+  readonly conflict?: bigint
+}
+
+export interface TopicPlan {
+  readonly topic: RestorableTopic
+  readonly partitions: readonly PartitionPlan[]
+  /** Why appending cannot do; undefined: it can. */
+  readonly mustRecreate?: string
+  readonly isWhole: boolean
+  /** Does it. Resolves with the number of records appended. */
+  run(): Promise<number>
+}
+
+const APPEND_RECORDS = 200
+const APPEND_BYTES = 3 * 1024 * 1024
+const MOST_PASSES = 100
+
+/** Appends in order, a few at a time. */
+class Appender {
+  count = 0
+  private batch: LogMessage[] = []
+  private bytes = 0
+  constructor(
+    private readonly deps: RestoreDeps,
+    private readonly topic: RestorableTopic,
+    private readonly partition: number,
+  ) {}
+
+  async add(value: Buffer): Promise<void> {
+    if (this.batch.length >= APPEND_RECORDS || this.bytes + value.length > APPEND_BYTES) await this.flush()
+    this.batch.push({ value })
+    this.bytes += value.length
+  }
+
+  async flush(): Promise<void> {
+    if (this.batch.length === 0) return
+    await this.deps.writer.append(this.topic, this.partition, this.batch)
+    this.count += this.batch.length
+    this.deps.onAppended(this.topic, this.batch.length)
+    this.batch = []
+    this.bytes = 0
+  }
+}
+
+async function* recordsFrom(
+  deps: RestoreDeps,
+  place: { topic: TopicName; partition: number; from: bigint },
+  onDamaged: (damage: LogDamage) => void,
+) {
+  const { kafka, logger } = deps
+  const { topicPrefix } = deps.config
+  const range = (await endOffsets(kafka, topicPrefix, place.topic)).get(place.partition)
+  if (range === undefined) return
+  const from = place.from > range.low ? place.from : range.low
+  yield* readLog({ kafka, logger, topicPrefix, ...place, from, until: range.high, onDamaged, stepsOverAll: true })
+}
+
+/** Reads all lanes of `chain` once, and says what they lack. */
+export async function planChain(replica: Replica, verified: VerifiedReplica, deps: RestoreDeps): Promise<TopicPlan> {
+  const rules = laneRules(verified.registry, deps.verify)
+  const lanes = verified.tops.map((top, lane) => new FreshLane(lane, rules, replica, top))
+  for (const lane of lanes) await read(lane, deps)
+  const partitions = lanes.map(({ lane, height, top, missing, damages, conflict }) => ({
+    ...{ partition: lane, inLog: height, inReplica: top.height, missing, damages },
+    ...(conflict !== undefined && { conflict }),
+  }))
+  const wrong = partitions.find(({ conflict }) => conflict !== undefined)
+  const mustRecreate =
+    wrong && `lane ${wrong.partition}: the log makes another block final at height ${wrong.conflict} than the replica proves`
+  return {
+    ...{ topic: 'chain', partitions, isWhole: lanes.every((lane) => lane.isWhole) },
+    ...(mustRecreate !== undefined && { mustRecreate }),
+    run: async () => {
+      if (mustRecreate !== undefined) return recreateChain(replica, verified, lanes, deps)
+      await ensureTopics(deps.kafka, deps.config)
+      let appended = 0
+      for (const lane of lanes) appended += await appendLane(replica, verified, lane, deps)
+      return appended
+    },
+  }
+}
+
+async function read(lane: FreshLane, deps: RestoreDeps): Promise<void> {
+  const place = { topic: 'chain', partition: lane.lane, from: lane.nextOffset } as const
+  for await (const record of recordsFrom(deps, place, (damage) => lane.damages.push(damage))) await lane.take(record)
+}
+
+/** Others append meanwhile: what came between is appended again until the lane's reader has all. It reads on all the time, so that little
+ *  comes between. */
+async function appendLane(replica: Replica, verified: VerifiedReplica, lane: FreshLane, deps: RestoreDeps): Promise<number> {
+  const { kafka, logger, config } = deps
+  const { topicPrefix } = config
+  const appender = new Appender(deps, 'chain', lane.lane)
+  const { low = 0n } = (await endOffsets(kafka, topicPrefix, 'chain')).get(lane.lane) ?? {}
+  let next = lane.nextOffset > low ? lane.nextOffset : low
+  let passes = 0
+  const append = async () => {
+    if (lane.conflict !== undefined || passes++ > MOST_PASSES)
+      throw new Error(
+        `lane ${lane.lane} stays at height ${lane.height}: look again (meterchain restore), or stop the stages meanwhile`,
+      )
+    await addBlocks(replica, verified, lane, appender, deps)
+    for (const value of lane.takeTail()) await appender.add(value)
+    await appender.flush()
+  }
+  let end = () => {}
+  let fail: (error: Error) => void = () => undefined
+  const whole = new Promise<void>((resolve, reject) => {
+    end = resolve
+    fail = reject
+  })
+  const reader = new LogReader({
+    ...{ kafka, logger, topicPrefix, groupId: `${topicPrefix}restore-${randomUUID()}`, stepsOverAll: true },
+    positions: [{ topic: 'chain', partition: lane.lane, offset: next }],
+    onRecords: async (_topic, _partition, records, high) => {
+      for (const record of records) await lane.take(record)
+      next = (records.at(-1)?.offset ?? next - 1n) + 1n
+      if (next < high) return
+      if (lane.isWhole) end()
+      else await append()
+    },
+    onFailure: (error) => fail(error),
+  })
+  try {
+    await reader.start()
+    await whole
+    return appender.count
+  } finally {
+    await reader.stop()
+  }
+}
+
+/** The blocks that the log does not make final, each with its certificate. */
+async function addBlocks(
+  replica: Replica,
+  { registry }: VerifiedReplica,
+  { lane, height, final, top }: Pick<FreshLane, 'lane' | 'height' | 'final' | 'top'>,
+  appender: Appender,
+  { ids }: RestoreDeps,
+): Promise<void> {
+  if (height >= top.height) return
+  let parent: Pick<FinalBlock, 'registrySize'> = final
+  for await (const block of replica.blocks(lane, height)) {
+    const decoded = decodeChainRecord(block.record)
+    if (decoded?.kind !== 'block') throw new BugError(`the block of height ${block.height} was verified and is none`)
+    const [record = block.record, ...votes] = recordsOf(block, registry, parent)
+    await appender.add(ids.frame('Block', record))
+    for (const vote of votes) await appender.add(ids.frame('SignedVote', vote))
+    parent = decoded.header
+  }
+}
+
+async function recreateChain(
+  replica: Replica,
+  verified: VerifiedReplica,
+  old: readonly FreshLane[],
+  deps: RestoreDeps,
+): Promise<number> {
+  await recreateTopic(deps.kafka, deps.config, 'chain')
+  const rules = laneRules(verified.registry, deps.verify)
+  let appended = 0
+  for (const { lane, top, beyond } of old.map((each) => ({ lane: each.lane, top: each.top, beyond: each.beyond() }))) {
+    const appender = new Appender(deps, 'chain', lane)
+    const fresh = new FreshLane(lane, rules, replica, top)
+    await addBlocks(replica, verified, fresh, appender, deps)
+    for (const value of beyond) await appender.add(value)
+    await appender.flush()
+    await read(fresh, deps)
+    appended += appender.count + (await appendLane(replica, verified, fresh, deps))
+  }
+  return appended
+}
+
+/** Topics that are lists: of `registry` each event says what is before it, so it finds its place; `checkpoints` is a lane, so all from
+ *  the first that is missing on are appended. `records` as they stand in the topic. */
+export async function planList(
+  topic: 'registry' | 'checkpoints',
+  records: readonly Buffer[],
+  deps: RestoreDeps,
+): Promise<TopicPlan> {
+  const damages: LogDamage[] = []
+  const inLog: Buffer[] = []
+  for await (const { value } of recordsFrom(deps, { topic, partition: 0, from: 0n }, (damage) => damages.push(damage)))
+    if (value !== null) inLog.push(value)
+  const held = new Set(inLog.map(digest))
+  const first = records.findIndex((each) => !held.has(digest(each)))
+  const missing = first < 0 ? 0 : records.length - first
+  const [damage] = damages
+  const mustRecreate =
+    topic === 'registry' && damage !== undefined
+      ? `offsets ${damage.from} to ${damage.to - 1n} are damaged (${damage.reason}), and nobody steps over a record of registry`
+      : undefined
+  const append = async (values: readonly Buffer[]) => {
+    const appender = new Appender(deps, topic, 0)
+    for (const value of values) await appender.add(value)
+    await appender.flush()
+    return appender.count
+  }
+  const plan = { partition: 0, inLog: BigInt(inLog.length), inReplica: BigInt(records.length), missing: BigInt(missing), damages }
+  return {
+    ...{ topic, partitions: [plan], isWhole: missing === 0 && mustRecreate === undefined },
+    ...(mustRecreate !== undefined && { mustRecreate }),
+    run: async () => {
+      if (mustRecreate === undefined) {
+        await ensureTopics(deps.kafka, deps.config)
+        return append(records.slice(records.length - missing))
+      }
+      await recreateTopic(deps.kafka, deps.config, topic)
+      const known = new Set(records.map(digest))
+      return append([...records, ...inLog.filter((each) => !known.has(digest(each)))])
+    },
+  }
+}
+
+/** The prefix names the schema and is no part of the record. */
+const digest = (value: Buffer): string => hex(sha256(stripPrefix(value)))

@@ -1,0 +1,53 @@
+/** A restore from beginning to end: verify the replica, see what the logs lack, and put it back. */
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Hash } from '../../schemas/hash.js'
+import { sodiumSignatures } from '../crypto/sodium.js'
+import { LmdbRegistryStore } from '../registry/lmdb-registry-store.js'
+import { Replica } from './replica.js'
+import { planChain, planList, type RestorableTopic, type RestoreDeps, type TopicPlan } from './restore-topic.js'
+import { verifyReplica } from './verify-replica.js'
+
+export interface RestoreOptions {
+  readonly replicaUrl: string
+  readonly chainId: Hash
+  readonly topics: readonly RestorableTopic[]
+  onVerified?(lane: number, height: bigint): void
+}
+
+/** Hands each topic's plan to `use`, in the order in which they depend on one another. Rejects with ReplicaRefusedError, before anything
+ *  was read of the logs, where the replica does not hold. */
+export async function withPlans<T>(
+  { replicaUrl, chainId, topics, onVerified = () => undefined }: RestoreOptions,
+  deps: RestoreDeps,
+  use: (plan: TopicPlan) => Promise<T>,
+): Promise<T[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'meterchain-restore-'))
+  const store = new LmdbRegistryStore(join(folder, 'registry'))
+  try {
+    return await Replica.with(replicaUrl, async (replica) => {
+      const verified = await verifyReplica(replica, chainId, store, sodiumSignatures, onVerified)
+      const plan = async (topic: RestorableTopic) => {
+        if (topic === 'chain') return planChain(replica, verified, deps)
+        if (topic === 'checkpoints') return planList(topic, await replica.checkpoints(), deps)
+        return planList(
+          topic,
+          verified.events.map((event) => deps.ids.frame('RegistryEvent', event)),
+          deps,
+        )
+      }
+      const done: T[] = []
+      for (const topic of IN_ORDER.filter((each) => topics.includes(each))) done.push(await use(await plan(topic)))
+      return done
+    })
+  } finally {
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A block names events of the registry. */
+const IN_ORDER: readonly RestorableTopic[] = ['registry', 'chain', 'checkpoints']
+export const RESTORABLE = IN_ORDER

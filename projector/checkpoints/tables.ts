@@ -1,0 +1,184 @@
+/** Rows of checkpoints in PostgreSQL: written, deleted where the cursor does not cover them, and read to take up their fold. */
+import type { ClientBase } from 'pg'
+import type { LaneRecord } from '../../infra/chain/lane-reader.js'
+import { equalBytes } from '../../schemas/bytes.js'
+import { type Peak, PeakStore } from '../../schemas/checkpoint/peaks.js'
+import { blockHash, type FinalBlock } from '../../schemas/lane-fold.js'
+import { rootAt } from '../../schemas/merkle.js'
+import { type CheckpointLeaf, decodeChainRecord } from '../../schemas/records.js'
+import { copyRows } from '../database.js'
+import { CHECKPOINT_LEAVES, CHECKPOINT_NODES, CHECKPOINT_SIGNATURES, CHECKPOINTS } from '../rows/checkpoint-tables.js'
+import {
+  CheckpointFold,
+  type CheckpointFoldOptions,
+  type CheckpointRows,
+  type FoldStart,
+  noRows,
+  OPEN_HEADS,
+  type OpenHead,
+  readerAt,
+} from './fold.js'
+
+/** Runs inside the transaction that moves the cursor of topic checkpoints. */
+export async function writeCheckpoints(client: ClientBase, { heads, leaves, nodes, signatures }: CheckpointRows): Promise<void> {
+  await copyRows(client, CHECKPOINTS, heads)
+  await copyRows(client, CHECKPOINT_LEAVES, leaves)
+  await copyRows(client, CHECKPOINT_NODES, nodes)
+  await copyRows(client, CHECKPOINT_SIGNATURES, signatures)
+}
+
+/** Rows of records from this offset on. */
+export async function deleteCheckpoints(client: ClientBase, from: bigint): Promise<void> {
+  await client.query('DELETE FROM store.checkpoints WHERE final_offset >= $1', [String(from)])
+  await client.query('DELETE FROM store.checkpoint_signatures WHERE log_offset >= $1', [String(from)])
+  const { rows } = await client.query<{ size: string }>('SELECT coalesce(max(size), 0) AS size FROM store.checkpoints')
+  const size = [rows[0]?.size ?? '0']
+  await client.query('DELETE FROM store.checkpoint_leaves WHERE place >= $1', size)
+  await client.query('DELETE FROM store.checkpoint_nodes WHERE node_index >= $1::int8 >> level', size)
+}
+
+/** The registry’s fold reaches this size. */
+export type Reached = (registrySize: number) => Promise<void>
+
+/** The fold after all records before `end`, which are in the tables. What the rows say is held against each other and against the
+ *  records; where somebody altered either, the records are folded from the first. */
+export async function readFold(
+  client: ClientBase,
+  options: CheckpointFoldOptions,
+  end: bigint,
+  reached: Reached,
+): Promise<CheckpointFold> {
+  const start = await readStart(client, options)
+  if (start !== undefined) await reached(start.reader.state.final.registrySize)
+  const { nextOffset } = start?.reader ?? { nextOffset: 0n }
+  const fold = new CheckpointFold(options, start)
+  for await (const record of recordsOf(client, nextOffset, end)) await foldRecord(fold, record, noRows(), reached)
+  return fold
+}
+
+/** Adds the rows of a record. */
+export async function foldRecord(
+  fold: CheckpointFold,
+  record: LaneRecord,
+  rows: CheckpointRows,
+  reached: Reached,
+): Promise<void> {
+  const finalized = fold.take(record, rows)
+  if (finalized === undefined) return
+  await reached(finalized.header.registrySize)
+  fold.settle(finalized, rows)
+}
+
+const RECORDS = 500
+
+/** Append times are not kept; nothing that is folded again asks for them. */
+async function* recordsOf(client: ClientBase, from: bigint, end: bigint): AsyncGenerator<LaneRecord> {
+  let next = from
+  for (;;) {
+    const { rows } = await client.query<{ offset: string; record: Buffer }>(
+      `SELECT log_offset AS offset, record FROM ledger.checkpoint_records
+        WHERE log_offset >= $1 AND log_offset < $2 ORDER BY log_offset LIMIT ${RECORDS}`,
+      [String(next), String(end)],
+    )
+    for (const { offset, record } of rows) yield { offset: BigInt(offset), timestamp: 0, value: record }
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < RECORDS) return
+    next = BigInt(last.offset) + 1n
+  }
+}
+
+interface HeadRow {
+  readonly height: bigint
+  readonly size: number
+  readonly root: Buffer
+  readonly hash: Buffer
+  readonly verdictHash: Buffer
+  readonly registrySize: number
+  readonly finalOffset: bigint
+  /** Of its block, and of the vote that made it final; null: missing. */
+  readonly block: Buffer | null
+  readonly vote: Buffer | null
+}
+
+/** As pg gives it: int8 is text. */
+type WrittenHead = Pick<HeadRow, 'root' | 'hash' | 'verdictHash' | 'block' | 'vote'> &
+  Record<'height' | 'size' | 'registrySize' | 'finalOffset', string>
+
+/** Undefined: there is none, or none that can be believed. */
+async function readStart(client: ClientBase, { registry, ...rest }: CheckpointFoldOptions): Promise<FoldStart | undefined> {
+  const newest = await newestHead(client)
+  const final = newest && finalOf(newest)
+  if (newest === undefined || final === undefined) return undefined
+  const peaks = await peaksOf(client, newest.size)
+  if (peaks === undefined || !equalBytes(newest.root, rootAt(new PeakStore(peaks), newest.size))) return undefined
+  const reader = readerAt({ registry, ...rest }, { final, nextOffset: newest.finalOffset + 1n })
+  return { reader, size: newest.size, tips: await tipsOf(client), peaks, open: await openHeads(client) }
+}
+
+async function newestHead(client: ClientBase): Promise<HeadRow | undefined> {
+  const { rows } = await client.query<WrittenHead>(
+    `SELECT c.height, c.size, c.root, c.hash, c.verdict_hash AS "verdictHash", c.registry_size AS "registrySize",
+            c.final_offset AS "finalOffset", b.record AS block, v.record AS vote
+       FROM store.checkpoints c
+       LEFT JOIN ledger.checkpoint_records b ON b.log_offset = c.block_offset
+       LEFT JOIN ledger.checkpoint_records v ON v.log_offset = c.final_offset
+      ORDER BY c.height DESC LIMIT 1`,
+  )
+  const [row] = rows
+  if (row === undefined) return undefined
+  const { height, size, registrySize, finalOffset } = row
+  return {
+    ...row,
+    ...{ height: BigInt(height), finalOffset: BigInt(finalOffset), size: Number(size), registrySize: Number(registrySize) },
+  }
+}
+
+/** As the block’s own bytes and a vote on it say. */
+function finalOf({ hash, height, verdictHash, registrySize, block, vote }: HeadRow): FinalBlock | undefined {
+  const sealed = decodeChainRecord(block)
+  const voted = decodeChainRecord(vote)
+  if (sealed?.kind !== 'block' || voted?.kind !== 'vote' || voted.vote.judgement.kind !== 'accept') return undefined
+  const { header } = sealed
+  const isSame =
+    equalBytes(blockHash(sealed.headerBytes), hash) && header.height === height && header.registrySize === registrySize
+  const isVoted = equalBytes(voted.vote.block, hash) && equalBytes(voted.vote.judgement.verdictHash, verdictHash)
+  const { sourceEpoch, lastOffset } = header
+  return isSame && isVoted ? { height, hash, verdictHash, registrySize, sourceEpoch, lastOffset } : undefined
+}
+
+/** The newest node of each level; undefined: one is missing. */
+async function peaksOf(client: ClientBase, size: number): Promise<Peak[] | undefined> {
+  const levels = Array.from({ length: size === 0 ? 0 : Math.floor(Math.log2(size)) + 1 }, (_, level) => level)
+  const { rows } = await client.query<{ level: number; index: string; hash: Buffer }>(
+    `SELECT level, node_index AS index, hash FROM store.checkpoint_nodes
+      WHERE (level, node_index) IN (SELECT l, ($1::int8 >> l) - 1 FROM unnest($2::int4[]) l) ORDER BY level`,
+    [size, levels],
+  )
+  return rows.length === levels.length ? rows.map(({ index, hash }) => ({ index: Number(index), hash })) : undefined
+}
+
+async function tipsOf(client: ClientBase): Promise<Map<number, CheckpointLeaf>> {
+  const { rows } = await client.query<{ lane: number; height: string; block: Buffer; verdict: Buffer }>(
+    `WITH RECURSIVE lanes AS (
+       (SELECT lane FROM store.checkpoint_leaves ORDER BY lane LIMIT 1)
+       UNION ALL SELECT (SELECT l.lane FROM store.checkpoint_leaves l WHERE l.lane > lanes.lane ORDER BY l.lane LIMIT 1) FROM lanes
+                  WHERE lanes.lane IS NOT NULL)
+     SELECT lane, height, block, verdict FROM lanes CROSS JOIN LATERAL (
+       SELECT height, block_hash AS block, verdict_hash AS verdict FROM store.checkpoint_leaves l WHERE l.lane = lanes.lane
+        ORDER BY height DESC LIMIT 1) tip`,
+  )
+  return new Map(rows.map(({ lane, height, block, verdict }) => [lane, { lane, height: BigInt(height), block, verdict }]))
+}
+
+/** Those that may still be signed, as the fold would have them. */
+async function openHeads(client: ClientBase): Promise<OpenHead[]> {
+  const { rows } = await client.query<{ size: string; root: Buffer; registrySize: string; signers: string[] }>(
+    `SELECT size, root, registry_size AS "registrySize",
+            ARRAY(SELECT kind || ' ' || name FROM store.checkpoint_signatures s WHERE s.size = newest.size) AS signers
+       FROM (SELECT DISTINCT ON (size) height, size, root, registry_size FROM store.checkpoints ORDER BY size DESC, height
+              LIMIT ${OPEN_HEADS}) newest ORDER BY height`,
+  )
+  return rows.map(({ size, root, registrySize, signers }) => ({
+    ...{ size: Number(size), root, registrySize: Number(registrySize), signers: new Set(signers) },
+  }))
+}
