@@ -23,6 +23,7 @@ import { LaneValidator } from './lane-validator.js'
 import { endLife } from './lives.js'
 import { Rebuild } from './rebuild.js'
 import { dropIfCorrupt, openStates } from './recover.js'
+import { Reseals } from './reseals.js'
 import { resendEvents } from './resend.js'
 
 export interface ValidatorStageDeps extends Runtime, HeldKeys {}
@@ -33,6 +34,8 @@ const PATIENCE_MILLIS = 2_000
 const STALE_MILLIS = 10_000
 /** How long a validator lives on a store that is taken for sound. */
 const PROVEN_MILLIS = 30_000
+/** How long before its start something may have happened of which a validator still tells that another had to seal, milliseconds. */
+const NEWS_MILLIS = 60_000
 /** Repair events in one append: 200 of at most 600 bytes are half of what a record batch of `repairs` may hold. */
 const REPAIRS_AT_ONCE = 200
 
@@ -74,12 +77,20 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       validators.get(feed.lane)?.poke()
       if (feeds.readiness().ready) rebuild?.done(Date.now()).catch(onFatal)
     },
+    onVoid: async ({ lane }, candidate, at) => {
+      const events = reseals.get(lane)?.voided(candidate, at) ?? []
+      if (isNews(at)) await tell(lane, events)
+    },
     onSkipped: (feed, offset, reason) => {
       if (!isOrdinarySkip(reason as SkipReason))
         logger.warn({ lane: feed.lane, offset: String(offset), reason }, 'a record was skipped')
     },
     onFailure: onFatal,
   })
+  const reseals = new Map(lanes.map((lane) => [lane, new Reseals(lane, registry.state.chainId, key.id)]))
+  const startedAt = Date.now()
+  /** What an old log tells was told when it was new. */
+  const isNews = (at: number) => at > startedAt - NEWS_MILLIS
   const tell = async (lane: number, events: readonly Repair[]) => {
     for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
       const some = events.slice(at, at + REPAIRS_AT_ONCE)
@@ -94,7 +105,12 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     metrics.readings.inc({ outcome: 'counted' }, finalized.block.entries.length - refused)
     metrics.readings.inc({ outcome: 'refused' }, refused)
     metrics.timeToFinal.observe(Math.max(0, finalized.timestamp - finalized.header.sealedAt) / 1000)
-    await tell(finalized.lane, resendEvents(judgement, finalized.lane, Date.now(), key.id))
+    const { lane, timestamp } = finalized
+    await tell(lane, resendEvents(judgement, lane, Date.now(), key.id))
+    // not committed yet: the state before it decides whose turn it was
+    const before = registry.state.governanceAt(states.position(lane)?.final.registrySize ?? 1)
+    const events = reseals.get(lane)?.settled(finalized, before) ?? []
+    if (isNews(timestamp)) await tell(lane, events)
   }
   const voting = {
     ...{

@@ -3,7 +3,7 @@
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import { BugError, TransientError } from '../../schemas/errors.js'
-import type { LaneRules } from '../../schemas/lane-fold.js'
+import type { Candidate, LaneRules } from '../../schemas/lane-fold.js'
 import { splitEntries } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import type { Config } from '../config.js'
@@ -123,6 +123,8 @@ export interface LaneFeedsOptions {
   onFinal(feed: LaneFeed, finalized: Finalized): Promise<void> | void
   /** Something was read. Not awaited: must not throw. */
   onChange(feed: LaneFeed): void
+  /** A candidate went void at that append time, milliseconds; awaited. */
+  onVoid?(feed: LaneFeed, candidate: Candidate, at: number): Promise<void> | void
   onSkipped?(feed: LaneFeed, offset: bigint, reason: string): void
   onFailure(error: Error): void
 }
@@ -193,7 +195,10 @@ export class LaneFeeds {
     feed.chainEnd = end
     for (const record of records) {
       const { outcome, finalized } = feed.reader.take(record)
-      if (outcome.kind === 'void') feed.voidAt = record.timestamp
+      if (outcome.kind === 'void') {
+        feed.voidAt = record.timestamp
+        await this.options.onVoid?.(feed, outcome.candidate, record.timestamp)
+      }
       if (outcome.kind === 'undecodable') this.options.onSkipped?.(feed, record.offset, outcome.kind)
       if (outcome.kind === 'skipped') this.options.onSkipped?.(feed, record.offset, outcome.reason)
       if (finalized !== undefined) await this.settle(feed, finalized)

@@ -1,4 +1,7 @@
 /** Records are lost from a real log, and come back from a real replica, while a projector runs on both. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pino from 'pino'
 import { hex } from '../../schemas/bytes.js'
@@ -10,6 +13,7 @@ import { endOffsets, readLog } from '../kafka/log-reader.js'
 import { LogWriter } from '../kafka/log-writer.js'
 import { SchemaIds } from '../kafka/schema-ids.js'
 import { recreateTopic } from '../kafka/topics.js'
+import { saveGenesis } from '../registry/genesis.js'
 import type { TopicName } from '../stage.js'
 import { BATCH_FIELD, batchPlaces, flipBit, segmentFile } from '../testing/broker-disk.js'
 import { TestLane } from '../testing/final-blocks.js'
@@ -17,6 +21,7 @@ import { fullTest } from '../testing/full.js'
 import { createTestDatabase, type TestDatabase } from '../testing/postgres.js'
 import { openProjecting, type Projecting } from '../testing/projecting.js'
 import { testRegistry } from '../testing/registry.js'
+import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
 import { withPlans } from './restore.js'
 import type { PartitionPlan, RestorableTopic, RestoreDeps, TopicPlan } from './restore-topic.js'
@@ -236,6 +241,50 @@ test(
     await recreateTopic(deps.kafka, line.config, 'checkpoints')
     expect(await planned('checkpoints', (plan) => plan.run())).toBe(1)
     expect(await planned('checkpoints', async (plan) => plan.isWhole)).toBe(true)
+  },
+  MINUTE,
+)
+
+test(
+  'the command shows what is missing and writes nothing, until it is told to',
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), 'restore-command-'))
+    await saveGenesis(join(home, 'genesis.json'), line.follower.state.store.eventBytes(0) ?? Buffer.alloc(0))
+    const settings = {
+      METERCHAIN_HOME: home,
+      METERCHAIN_BROKERS: line.config.brokers.join(','),
+      METERCHAIN_REGISTRY_URL: process.env.METERCHAIN_TEST_REGISTRY_URL ?? '',
+      METERCHAIN_TOPIC_PREFIX: line.config.topicPrefix,
+      METERCHAIN_LANES: '2',
+      METERCHAIN_DATABASE_URL: database.writerUrl,
+    }
+    Object.assign(process.env, settings)
+    try {
+      const since = new Date()
+      await recreateTopic(deps.kafka, line.config, 'checkpoints')
+      flipBit(segmentFile(`${line.config.topicPrefix}registry`, 0), 0n, BATCH_FIELD.checksum)
+      const dry = await runCli('restore')
+      expect(dry.code).toBe(1)
+      expect(dry.stdout).toMatch(/registry must be made again: offsets 0 to \d are damaged/)
+      expect(dry.stdout).toMatch(/chain: nothing to restore/)
+      expect(dry.stdout).toMatch(/checkpoints: nothing was written. Do it: meterchain restore --topic checkpoints --yes/)
+      const half = await runCli('restore', '--yes')
+      expect(half).toMatchObject({ code: 1, stdout: expect.stringMatching(/restore --topic registry --recreate --yes/) })
+      expect(half.stdout).toMatch(/checkpoints: 1 records appended/)
+      expect(await cliMust('restore', '--topic', 'registry', '--recreate', '--yes')).toMatch(
+        /registry: \d+ records put into the topic/,
+      )
+      expect(await cliMust('restore')).toMatch(/registry: nothing to restore.*checkpoints: nothing to restore/s)
+      expect(await runCli('restore', '--topic', 'readings')).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/expected one of/),
+      })
+      const told = await line.repairs('restore', since, (rows) => rows.length >= 2)
+      expect(told.map(({ subject }) => subject)).toEqual(['topic checkpoints', 'topic registry'])
+    } finally {
+      for (const name of Object.keys(settings)) delete process.env[name]
+      rmSync(home, { recursive: true })
+    }
   },
   MINUTE,
 )

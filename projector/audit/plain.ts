@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg'
 import type { LaneRecord } from '../../infra/chain/lane-reader.js'
 import { type Cursor, type PlainSource, plainCursor } from '../cursors.js'
 import { type PlainRecord, plainRows } from '../plain-records.js'
@@ -49,7 +50,11 @@ export async function* plainParts(
     window = []
     bytes = 0
   }
-  if (from < end) yield windowPart(place, window, { from, until: end }, derived?.cut({ from, until: end }))
+  if (from < end) {
+    const last = windowPart(place, window, { from, until: end }, derived?.cut({ from, until: end }))
+    const cutOff = (window.at(-1)?.offset ?? from - 1n) + 1n
+    yield place.source === 'checkpoints' ? { ...last, refusal: (client) => lostCheckpoints(client, cutOff, end) } : last
+  }
   const beyond = derived?.beyond(end)
   yield {
     ...{ lane: place.lane, subject: `rows beyond the end of ${place.source}`, lock: place },
@@ -59,6 +64,17 @@ export async function* plainParts(
       await beyond?.(comparison, nextOffset)
     },
   }
+}
+
+/** The tables are a replica of checkpoints: what the topic has lost is not deleted from them. */
+async function lostCheckpoints(client: ClientBase, from: bigint, until: bigint): Promise<string | undefined> {
+  const { rows } = await client.query<{ count: number }>(
+    'SELECT count(*)::int FROM ledger.checkpoint_records WHERE log_offset >= $1 AND log_offset < $2',
+    [String(from), String(until)],
+  )
+  const count = rows[0]?.count ?? 0
+  if (count === 0) return undefined
+  return `topic checkpoints ends at ${from}, and the tables hold ${count} records behind it: meterchain restore --topic checkpoints`
 }
 
 const windowPart = (

@@ -90,13 +90,13 @@ async function confirm(client: ClientBase, part: Part): Promise<Comparison> {
 /** Gives why not, where the log is not to be believed. */
 async function repair(client: ClientBase, part: Part, found: Comparison): Promise<string | undefined> {
   const cursors = await standStill(client, part)
+  const refused = await part.refusal?.(client)
+  if (refused !== undefined) return refused
   if (part.heal === undefined) {
     const affected = part.narrowed?.(found.heights) ?? part
     await affected.compare(new Healing(client, 0, true), cursors)
     return undefined
   }
-  const refused = await part.refusal?.(client)
-  if (refused !== undefined) return refused
   await part.heal(client, cursors)
   const again = new Comparison(client, 1, true)
   await part.compare(again, await readCursors(client))
