@@ -195,7 +195,7 @@ fullTest(
   MINUTE,
 )
 
-test(
+fullTest(
   'a log that makes another block final than the replica proves is made again',
   async () => {
     const twin = testRegistry({ meters: 20, lanes: 2 })
