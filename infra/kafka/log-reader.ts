@@ -98,7 +98,8 @@ const PARTITION_BYTES = LIMITS.blockBytes + 2 * MIB
 const FETCH_BYTES = 32 * MIB
 /** A fetch returns at once when there is data; this bounds how long a stop waits for one. */
 const FETCH_WAIT_MILLIS = 100
-const SESSION_MILLIS = 30_000
+/** After a broker was away a reader joins its group anew, and that waits until the member that it was has expired. */
+const SESSION_MILLIS = 10_000
 const HEARTBEAT_MILLIS = 3_000
 const STALL_MILLIS = 10_000
 /** Nobody steps over a damaged record of these. */
