@@ -61,12 +61,22 @@ export async function openRuntime(
     onFailure: onFatal,
   })
   const writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
-  const [ids] = await Promise.all([registerSchemas(config, logger), writer.connect(), registry.start()])
-  await registry.caughtUp()
   const stop = async () => {
     await registry.close()
     await writer.disconnect()
   }
+  const opening = [registerSchemas(config, logger), writer.connect(), registry.start()] as const
+  const ids = await Promise.all(opening)
+    .then(async ([registered]) => {
+      await registry.caughtUp()
+      return registered
+    })
+    .catch(async (error: unknown) => {
+      // what begins while another fails is let finish: only then can it be closed
+      await Promise.allSettled(opening)
+      await stop()
+      throw error
+    })
   return { config, logger, kafka, registry, writer, ids, signatures, folder, onFatal, stop }
 }
 

@@ -1,12 +1,12 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { NOTE_KIND, verifierKey } from '../../../schemas/checkpoint/note.js'
 import { loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
-import { loadKeyFile } from '../../keys.js'
+import { createKeyFile, loadKeyFile } from '../../keys.js'
 import { createLogger } from '../../log.js'
 import { openRuntime } from '../../stage-runtime.js'
-import { keyPath } from '../../system/authorities.js'
 import { startWitness } from '../../witness/witness.js'
 
 interface WitnessOptions {
@@ -22,7 +22,6 @@ checkpoint that continues the one it signed before: in the topic, and at http://
 show contradicts what it sees (a split view), it keeps both as a file, says so in /readyz, /metrics and its log, and signs no more.
 
 Examples:
-  $ meterchain keys create witness.example
   $ meterchain witness --name witness.example --peer https://meterchain.example/checkpoint
 `
 
@@ -30,7 +29,7 @@ export function witnessCommand(): Command {
   return new Command('witness')
     .description('Follows the checkpoints, signs each that continues the last, and finds split views; runs until SIGTERM')
     .option('--name <name>', 'its name in signatures', 'witness-1')
-    .option('--key <file>', 'its key, made by meterchain keys create NAME (default: <home>/keys/<name>.json)')
+    .option('--key <file>', 'its key (default: <home>/witnesses/<name>.json, made at its first start)')
     .option('--peer <url>', 'a checkpoint that others show, to be compared with; may be given again', addPeer, [])
     .option('--every <seconds>', 'how often peers are looked at', parseSeconds, 10)
     .addHelpText('after', EXAMPLES)
@@ -49,10 +48,17 @@ function parseSeconds(text: string): number {
   return seconds
 }
 
+/** Apart from the authorities’ keys, for which `up` starts stages. */
+async function ownKey(home: string, name: string): Promise<string> {
+  const path = join(home, 'witnesses', `${name}.json`)
+  if (!existsSync(path)) await createKeyFile(path, name)
+  return path
+}
+
 async function run({ name, key: keyFile, peer: peers, every }: WitnessOptions): Promise<void> {
   selfTest(sodiumSignatures)
   const config = loadConfig()
-  const key = await loadKeyFile(keyFile ?? keyPath(config.home, name))
+  const key = await loadKeyFile(keyFile ?? (await ownKey(config.home, name)))
   const logger = createLogger(`witness-${name}`, config.logLevel)
   const end = new AbortController()
   const failed = new Promise<never>((_resolve, reject) => end.signal.addEventListener('abort', () => reject(end.signal.reason)))

@@ -32,9 +32,10 @@ beforeAll(async () => {
   meter = all.meter('meter-1')
   writeKeyFile(path('key.json'), testAuthorityKey('authority-1'))
   writeFileSync(path('genesis'), all.ledger.genesis)
-  const { brokers, topicPrefix } = all.config
+  const { brokers, registryUrl, topicPrefix } = all.config
   Object.assign(process.env, {
-    ...{ METERCHAIN_BROKERS: brokers.join(','), METERCHAIN_TOPIC_PREFIX: topicPrefix, METERCHAIN_LANES: '1' },
+    ...{ METERCHAIN_BROKERS: brokers.join(','), METERCHAIN_REGISTRY_URL: registryUrl, METERCHAIN_TOPIC_PREFIX: topicPrefix },
+    METERCHAIN_LANES: '1',
     ...{ METERCHAIN_HOME: path('operator'), METERCHAIN_KEY_FILE: path('key.json') },
     ...{ METERCHAIN_DATABASE_URL: database.writerUrl, METERCHAIN_ANALYST_URL: database.analystUrl },
   })
