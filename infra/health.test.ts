@@ -25,7 +25,7 @@ test('a process lives, whether it is ready or not', async () => {
   expect(await get('/readyz')).toEqual([503, 'not ready: starting\n'])
   readiness = () => ({ ready: true })
   expect(await get('/readyz')).toEqual([200, 'ready\n'])
-  expect(await get('/nothing')).toEqual([404, 'there are /healthz, /readyz and /metrics\n'])
+  expect(await get('/nothing')).toEqual([404, 'there are /healthz, /readyz, /metrics\n'])
   readiness = () => {
     throw new Error('cannot tell')
   }

@@ -12,6 +12,7 @@ import { isRunning } from '../supervisor/pid-file.js'
 import { databaseUrls } from '../system/database-urls.js'
 import { programFile } from '../system/stages.js'
 import { startLoad } from '../testing/acknowledged-load.js'
+import { isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
@@ -224,9 +225,9 @@ describe('demo', () => {
 
 describe('crashes', () => {
   const victims = [...stages, 'broker']
-  /** Everybody is killed twice, and on in the same way as long as there is time: a slow machine takes 10 s for one life. */
+  /** Everybody is killed twice, and in `make test-full` on in the same way as long as there is time. */
   const KILLS_OF_EACH = 2
-  const MORE_KILLS_MILLIS = 60_000
+  const MORE_KILLS_MILLIS = isFull ? 60_000 : 0
   /** Everybody so many times, in an order of the seed; about every third time two at once. */
   function schedule(killsOfEach: number, begin: number): string[][] {
     const waiting = victims.flatMap((name) => Array.from({ length: killsOfEach }, () => name))

@@ -8,6 +8,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { endProcess, readPidFile } from '../supervisor/pid-file.js'
 import { pidFile } from '../supervisor/stage-files.js'
+import { fullTest } from '../testing/full.js'
 import { kafkaJars, registryServer } from './downloads.js'
 import { kafkaService } from './kafka.js'
 import { postgresAdminUrl, postgresService } from './postgres.js'
@@ -97,7 +98,7 @@ test('a reset is refused while a service runs', async () => {
   await expect(resetServices(config)).rejects.toThrow('kafka, registry, postgres still run: stop them before a reset')
 })
 
-test(
+fullTest(
   'what was written is there after SIGKILL of every service and another start',
   async () => {
     const admin = kafka.admin()
