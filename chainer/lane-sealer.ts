@@ -2,15 +2,14 @@
 import type { Logger } from 'pino'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import { Lookout } from '../infra/chain/lookout.js'
-import { sign } from '../infra/crypto/sodium.js'
+import { sealBlock } from '../infra/chain/sign-records.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import type { AuthorityKey } from '../infra/keys.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
 import { BugError } from '../schemas/errors.js'
-import { type FinalBlock, sealMessage } from '../schemas/lane-fold.js'
-import { encodeBlock, encodeHeader } from '../schemas/records.js'
+import type { FinalBlock } from '../schemas/lane-fold.js'
 import { type Draft, decideSeal, draft, type SealDecision, type SealPolicy } from './seal.js'
 import { nextEpoch } from './source-epoch.js'
 
@@ -123,9 +122,7 @@ export class LaneSealer {
 
   private async append(sealed: Draft, final: FinalBlock, key: AuthorityKey): Promise<void> {
     const { deps, feed } = this
-    const headerBytes = encodeHeader(sealed.header)
-    const seal = sign(sealMessage(deps.registry.state.chainId, headerBytes), key.secretKey)
-    const value = deps.ids.frame('Block', encodeBlock(headerBytes, seal, sealed.entries))
+    const value = deps.ids.frame('Block', sealBlock(deps.registry.state.chainId, sealed.header, sealed.entries, key))
     const { height, count, attempt } = sealed.header
     const offset = await deps.writer.append('chain', feed.lane, [{ key: null, value }])
     this.last = { final, attempt, offset }

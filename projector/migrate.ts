@@ -55,7 +55,8 @@ export function urlOf(url: string, database: string, login?: { user: string; pas
   return made.href
 }
 
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+/** One connection for what is to be done, closed afterwards. */
+export async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url })
   // without a listener a lost connection would end the process; the query under way rejects too
   client.on('error', () => undefined)

@@ -60,9 +60,6 @@ export interface RunningProjector extends Running {
   caughtUp(deadlineMillis?: number): Promise<void>
 }
 
-/** A certificate says that more than 2/3 have a checkpoint's registry events. */
-const REGISTRY_DEADLINE_MILLIS = 60_000
-
 export async function startProjector(given: ProjectorDeps): Promise<RunningProjector> {
   const { config, logger, registry } = given
   let isStopping = false
@@ -109,7 +106,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   })
   const plain = new PlainFollower({
     ...{ ...deps, database, cursors: recovered.plain, checkpoints: foldOptions(deps), onFailure: deps.onFatal },
-    registryReached: (size) => registry.reach(size, REGISTRY_DEADLINE_MILLIS),
+    registryReached: (size) => registry.reach(size),
   })
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })

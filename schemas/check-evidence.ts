@@ -17,8 +17,8 @@ import type { Hash } from './hash.js'
 import { blockHash, type LaneAuthority, sealMessage, voteMessage } from './lane-fold.js'
 import { leafHash, merkleRoot } from './merkle.js'
 import { genesisOf } from './proof.js'
-import { decideGovernanceEvent, demand, ProofFault } from './proof-registry.js'
-import { type Block, type ChainRecord, decodeChainRecord, decodeEventBody, type SignedVote } from './records.js'
+import { decideEvents, demand, ProofFault } from './proof-registry.js'
+import { type Block, type ChainRecord, decodeChainRecord, type SignedVote } from './records.js'
 import type { RegistryState } from './registry/state.js'
 
 /** What a piece of evidence shows. */
@@ -100,14 +100,7 @@ interface Context {
 /** The authorities that the events lead to, from the genesis on. */
 function governanceOf({ governance, registrySize }: EvidenceFile, registry: RegistryState): AuthoritySet<LaneAuthority> {
   demand(registrySize >= 1, 'before the genesis nobody decides')
-  for (const { index, body, signatures } of governance) {
-    demand(index < registrySize, `governance event ${index} is not among the ${registrySize} of its registry`)
-    const bodyBytes = fromHex(body)
-    const decoded = decodeEventBody(bodyBytes)
-    demand(decoded !== undefined, `governance event ${index} is not a canonical body`)
-    decideGovernanceEvent(registry, { index, body: decoded, bodyBytes, signatures })
-  }
-  registry.store.setSize(registrySize)
+  decideEvents(registry, governance, registrySize)
   return registry.governanceAt(registrySize)
 }
 

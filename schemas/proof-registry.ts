@@ -2,7 +2,7 @@
 import { fromHex } from './bytes.js'
 import { type Hash, ZERO_HASH } from './hash.js'
 import { leafHash, verifyInclusion } from './merkle.js'
-import type { GovernanceEventProof, MeterKeysProof, RegisteredProof } from './proof-format.js'
+import type { DecidedEvent, GovernanceEventProof, MeterKeysProof, RegisteredProof } from './proof-format.js'
 import { decodeEnrolledMeter, decodeEventBody, type EventBody, type Header } from './records.js'
 import { decide, envelopeFault } from './registry/decide.js'
 import { isRefusal } from './registry/decision.js'
@@ -50,6 +50,19 @@ export function decideGovernanceEvent(registry: RegistryState, { index, body, bo
   store.putGovernance(decision.governance)
   store.putEventId(body.id)
   store.setSize(since)
+}
+
+/** Takes events of governance one after the other, up to a registry of that size. Throws ProofFault. */
+export function decideEvents(registry: RegistryState, events: readonly DecidedEvent[], size: number): void {
+  for (const { index, body, signatures } of events) {
+    demand(index < size, `governance event ${index} is not among the ${size} of its registry`)
+    const bodyBytes = fromHex(body)
+    const decoded = decodeEventBody(bodyBytes)
+    demand(decoded !== undefined, `governance event ${index} is not a canonical body`)
+    decideGovernanceEvent(registry, { index, body: decoded, bodyBytes, signatures })
+  }
+  demand(size >= registry.size, 'the registry of the checkpoint is smaller than that of what it covers')
+  registry.store.setSize(size)
 }
 
 /** The body of an event that is in the registry which a header names. */

@@ -88,9 +88,8 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     onFailure: onFatal,
   })
   const reseals = new Map(lanes.map((lane) => [lane, new Reseals(lane, registry.state.chainId, key.id)]))
-  const startedAt = Date.now()
   /** What an old log tells was told when it was new. */
-  const isNews = (at: number) => at > startedAt - NEWS_MILLIS
+  const isNews = (at: number) => at > beganAt - NEWS_MILLIS
   const tell = async (lane: number, events: readonly Repair[]) => {
     for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
       const some = events.slice(at, at + REPAIRS_AT_ONCE)

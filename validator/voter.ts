@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { HeldBlock } from '../infra/chain/held-blocks.js'
 import type { LaneReader } from '../infra/chain/lane-reader.js'
 import { Lookout } from '../infra/chain/lookout.js'
-import { sign } from '../infra/crypto/sodium.js'
+import { signVote } from '../infra/chain/sign-records.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
@@ -14,8 +14,8 @@ import type { AuthoritySet } from '../schemas/consensus/turns.js'
 import { BugError } from '../schemas/errors.js'
 import { faultCode } from '../schemas/faults.js'
 import { hashKey } from '../schemas/hash.js'
-import { type Candidate, verdictHash, voteMessage } from '../schemas/lane-fold.js'
-import { encodeSignedVote, encodeVote, type Judgement, type NotCounted, type Vote } from '../schemas/records.js'
+import { type Candidate, verdictHash } from '../schemas/lane-fold.js'
+import { encodeSignedVote, type Judgement, type NotCounted, type Vote } from '../schemas/records.js'
 import { attest, type Ballot, type Said } from './attest.js'
 import type { Check } from './check.js'
 import { isStuck, repeatDue, toRepeat, toVoteOn } from './stuck.js'
@@ -179,10 +179,8 @@ export class Voter {
       authority: key.id,
       judgement: judgementOf(ballot, opinion, final.verdictHash),
     }
-    const voteBytes = encodeVote(vote)
-    const signature = sign(voteMessage(deps.registry.state.chainId, voteBytes), key.secretKey)
     opinion.sent = ballot.kind
-    await this.append('SignedVote', [encodeSignedVote(voteBytes, signature)])
+    await this.append('SignedVote', [signVote(deps.registry.state.chainId, vote, key)])
     deps.onVoted(vote)
   }
 }

@@ -28,9 +28,6 @@ export interface ChainFollowerOptions {
   onFailure(error: Error): void
 }
 
-/** How long a final block's registry events may take to arrive: a certificate says that more than 2/3 have them. */
-const REGISTRY_DEADLINE_MILLIS = 60_000
-
 export class ChainFollower {
   private readonly lanes = new Map<number, LaneReader>()
   private readonly ends = new Map<number, bigint>()
@@ -104,7 +101,7 @@ export class ChainFollower {
       const taken = reader.take(record)
       this.noteSkip(lane, record.offset, taken)
       if (taken.finalized === undefined) continue
-      await this.options.registry.reach(taken.finalized.header.registrySize, REGISTRY_DEADLINE_MILLIS)
+      await this.options.registry.reach(taken.finalized.header.registrySize)
       await this.options.onFinal(taken.finalized)
     }
   }

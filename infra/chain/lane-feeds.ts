@@ -25,8 +25,6 @@ export interface PendingRecord {
 /** Pending bytes of a lane at which its readings are paused, and at which they go on. */
 const PAUSE_BYTES = 32 * 1024 * 1024
 const RESUME_BYTES = 16 * 1024 * 1024
-const REGISTRY_DEADLINE_MILLIS = 60_000
-
 export class LaneFeed {
   /** In the order of the log; all after the final block's last offset. */
   readonly pending: PendingRecord[] = []
@@ -210,7 +208,7 @@ export class LaneFeeds {
   /** Others are poked meanwhile (by readings, registry events, timers): they see that the feed is not at its end. */
   private async settle(feed: LaneFeed, finalized: Finalized): Promise<void> {
     feed.isSettling = true
-    await this.options.registry.reach(finalized.header.registrySize, REGISTRY_DEADLINE_MILLIS)
+    await this.options.registry.reach(finalized.header.registrySize)
     await this.options.onFinal(feed, finalized)
     feed.settled(finalized)
     feed.isSettling = false

@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import { type Hash, hashKey } from '../../schemas/hash.js'
 import { proposers } from '../../schemas/lane-candidates.js'
-import { blockHash, type Candidate, sealMessage, verdictHash, voteMessage } from '../../schemas/lane-fold.js'
-import { encodeBlock, encodeHeader, encodeSignedVote, encodeVote, type NotCounted } from '../../schemas/records.js'
+import { blockHash, type Candidate, verdictHash } from '../../schemas/lane-fold.js'
+import { encodeHeader, type NotCounted } from '../../schemas/records.js'
 import { type LaneFeed, LaneFeeds } from '../chain/lane-feeds.js'
-import { sign } from '../crypto/sodium.js'
+import { sealBlock, signVote } from '../chain/sign-records.js'
 import type { AuthorityKey } from '../keys.js'
 import type { Runtime } from '../stage-runtime.js'
 import { type Wrong, wrongBlock } from './wrong-block.js'
@@ -99,10 +99,9 @@ export class FalseAuthority {
       ...{ lane: feed.lane, final: feed.reader.state.final, pending: [...feed.pending], now: Date.now() },
       ...{ registrySize: registry.size, rootAt: (size: number) => registry.rootAt(size), proposer: this.key.id },
     })
-    const headerBytes = encodeHeader(header)
-    const value = encodeBlock(headerBytes, sign(sealMessage(registry.chainId, headerBytes), this.key.secretKey), entries)
+    const value = sealBlock(registry.chainId, header, entries, this.key)
     const offset = await this.runtime.writer.append('chain', feed.lane, [{ value: this.runtime.ids.frame('Block', value) }])
-    return { hash: blockHash(headerBytes), height: header.height, offset }
+    return { hash: blockHash(encodeHeader(header)), height: header.height, offset }
   }
 
   /** Claims of a block that its first entry does not count; and, where it contradicts itself, that its last does not. */
@@ -117,8 +116,8 @@ export class FalseAuthority {
         notCounted,
         verdictHash: verdictHash(reader.state.final.verdictHash, notCounted),
       }
-      const bytes = encodeVote({ lane, height: header.height, block: hash, authority: this.key.id, judgement })
-      return encodeSignedVote(bytes, sign(voteMessage(this.runtime.registry.state.chainId, bytes), this.key.secretKey))
+      const vote = { lane, height: header.height, block: hash, authority: this.key.id, judgement }
+      return signVote(this.runtime.registry.state.chainId, vote, this.key)
     })
     const messages = values.map((value) => ({ value: this.runtime.ids.frame('SignedVote', value) }))
     this.runtime.writer.append('chain', lane, messages).catch(this.runtime.onFatal)

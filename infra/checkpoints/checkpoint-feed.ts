@@ -39,8 +39,6 @@ export interface CheckpointFeedOptions {
   onFailure(error: Error): void
 }
 
-const REGISTRY_DEADLINE_MILLIS = 60_000
-
 export class CheckpointFeed {
   readonly reader: LaneReader
   readonly log: CheckpointLog
@@ -96,7 +94,7 @@ export class CheckpointFeed {
 
   private async settle(finalized: Finalized): Promise<void> {
     this.isSettling = true
-    await this.options.registry.reach(finalized.header.registrySize, REGISTRY_DEADLINE_MILLIS)
+    await this.options.registry.reach(finalized.header.registrySize)
     const { head, leaves } = this.log.take(finalized.block.entries)
     this.parentAt = finalized.timestamp
     this.voidAt = 0

@@ -2,9 +2,7 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { type DeliveryReport, deliver } from '../../ingest/meter/deliver.js'
-import { DoorClient } from '../../ingest/meter/door-client.js'
 import { MeterStore } from '../../ingest/meter/meter-store.js'
-import { type RunningIngest, startIngest } from '../../ingest/run.js'
 import { messages, simulatedMeter } from '../../ingest/simulate/messages.js'
 import { hex } from '../../schemas/bytes.js'
 import { faultOfCode } from '../../schemas/faults.js'
@@ -15,8 +13,8 @@ import { decodeRepair, decodeSignedReading } from '../../schemas/records.js'
 import { enrolmentRoot } from '../../schemas/registry/meter-rules.js'
 import { newKeyPair } from '../crypto/sodium.js'
 import { readLog } from '../kafka/log-reader.js'
-import type { Running, Runtime } from '../stage-runtime.js'
 import { Authorities } from '../testing/authorities.js'
+import { type OpenDoor, openDoor } from '../testing/open-door.js'
 import { testMeter } from '../testing/registry.js'
 import { SignedMeter } from '../testing/signed-meters.js'
 import { projectAndAudit } from '../testing/tables.js'
@@ -28,31 +26,24 @@ const LANES = 2
 const MINUTE = 60_000
 const MONTH_HOURS = 31 * 24
 let all: Authorities
-let runtime: Runtime & Running
-let door: RunningIngest
-let client: DoorClient
+let open: OpenDoor
+let client: OpenDoor['client']
 
 beforeAll(async () => {
   all = await Authorities.open({ lanes: LANES, meters: 4 }, { METERCHAIN_INGEST_PORT: '0' })
-  runtime = await all.open('ingest')
-  door = await startIngest(runtime)
-  client = new DoorClient({ url: door.url })
+  open = await openDoor(all)
+  client = open.client
   await Promise.all([all.start('chainer'), all.start('validator')])
 }, MINUTE)
 afterAll(async () => {
-  await client?.close()
-  await door?.stop()
-  await runtime?.stop()
+  await open?.close()
   await all?.close()
 }, MINUTE)
 afterEach(() => {
   expect(all.fatal).toEqual([])
 })
 
-async function headOf(meter: string) {
-  const answer = await fetch(`${door.url}/v1/meters/${meter}/head`)
-  return (await answer.json()) as { sequence: number; hash: string; gaps: { from: number; to: number }[]; resend: object[] }
-}
+const headOf = (meter: string) => open.headOf(meter)
 
 const untilHead = (meter: string, sequence: number, gaps: readonly { from: number; to: number }[] = []) =>
   until(
@@ -250,7 +241,7 @@ test(
   async () => {
     const { fault } = await verify({ source: kafkaSource(all.kafka, all.config.topicPrefix), chainId: all.ledger.chainId })
     expect(fault).toBeUndefined()
-    const audited = await projectAndAudit(runtime, { ...all.config, projectorPort: 0, queryPort: 0 })
+    const audited = await projectAndAudit(open.runtime, { ...all.config, projectorPort: 0, queryPort: 0 })
     expect(audited).toMatchObject({ differenceCount: 0 })
   },
   MINUTE,

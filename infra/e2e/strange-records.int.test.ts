@@ -2,12 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import kafkajs from 'kafkajs'
-import { DoorClient } from '../../ingest/meter/door-client.js'
-import { type RunningIngest, startIngest } from '../../ingest/run.js'
 import { TOPIC_NAMES, TopicMismatchError, topicName, topicSpecs } from '../kafka/topics.js'
 import type { TopicName } from '../stage.js'
-import type { Running, Runtime } from '../stage-runtime.js'
 import { Authorities } from '../testing/authorities.js'
+import { type OpenDoor, openDoor } from '../testing/open-door.js'
 import type { SignedMeter } from '../testing/signed-meters.js'
 import { snappyLiterals } from '../testing/snappy.js'
 import { projectAndAudit } from '../testing/tables.js'
@@ -19,23 +17,17 @@ const MINUTE = 60_000
 /** What the batch around a record takes of the topic's limit. */
 const BATCH_BYTES = 200
 let all: Authorities
-let runtime: Runtime & Running
-let door: RunningIngest
-let client: DoorClient
+let open: OpenDoor
 let meter: SignedMeter
 
 beforeAll(async () => {
   all = await Authorities.open({ lanes: 1, meters: 2 }, { METERCHAIN_INGEST_PORT: '0' })
-  runtime = await all.open('ingest')
-  door = await startIngest(runtime)
-  client = new DoorClient({ url: door.url })
+  open = await openDoor(all)
   meter = all.meter('meter-1')
   await Promise.all([all.start('chainer'), all.start('validator')])
 }, MINUTE)
 afterAll(async () => {
-  await client?.close()
-  await door?.stop()
-  await runtime?.stop()
+  await open?.close()
   await all?.close()
 }, MINUTE)
 afterEach(() => {
@@ -44,9 +36,9 @@ afterEach(() => {
 
 /** A reading through the door counts, and the door's head tells. */
 async function goesOn(): Promise<void> {
-  expect(await client.send([meter.next()])).toMatchObject({ accepted: 1 })
+  expect(await open.client.send([meter.next()])).toMatchObject({ accepted: 1 })
   const { sequence } = meter
-  const headOf = async () => (await (await fetch(`${door.url}/v1/meters/${meter.id}/head`)).json()) as { sequence: number }
+  const headOf = () => open.headOf(meter.id)
   await until(`sequence ${sequence} counts`, MINUTE / 2, async () => (await headOf()).sequence === sequence, headOf)
 }
 
@@ -170,7 +162,7 @@ test(
     })
     expect(fault).toBeUndefined()
     expect(Object.keys(summary.skipped).length).toBeGreaterThan(0)
-    const audited = await projectAndAudit(runtime, { ...all.config, projectorPort: 0, queryPort: 0 })
+    const audited = await projectAndAudit(open.runtime, { ...all.config, projectorPort: 0, queryPort: 0 })
     expect(audited).toMatchObject({ differenceCount: 0 })
   },
   MINUTE,

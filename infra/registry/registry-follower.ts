@@ -35,6 +35,8 @@ export interface FoldedEvent {
 }
 
 const DEADLINE_MILLIS = 30_000
+/** How long the events that a final block names may take to arrive: a certificate says that more than 2/3 have them. */
+const NAMED_MILLIS = 60_000
 const TOPIC = 'registry'
 
 /** Keeps a registry state on disk level with topic `registry`. Look-ups are synchronous on `state`; whoever needs one that is
@@ -108,7 +110,7 @@ export class RegistryFollower {
   }
 
   /** Resolves when at least `size` events count. Rejects with TransientError at the deadline. */
-  reach(size: number, deadlineMillis = DEADLINE_MILLIS): Promise<void> {
+  reach(size: number, deadlineMillis = NAMED_MILLIS): Promise<void> {
     return this.#waiters.until(
       () => this.state.size >= size,
       deadlineMillis,

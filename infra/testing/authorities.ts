@@ -6,13 +6,12 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { startChainer } from '../../chainer/run.js'
 import { chainerStage } from '../../chainer/stage.js'
-import { blockHash, sealMessage } from '../../schemas/lane-fold.js'
+import { blockHash } from '../../schemas/lane-fold.js'
 import { leafHash, merkleRoot } from '../../schemas/merkle.js'
 import { type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
 import {
   type EnrolledMeter,
   type EventContent,
-  encodeBlock,
   encodeHeader,
   encodeRegistryEvent,
   type Header,
@@ -22,8 +21,9 @@ import { startValidator } from '../../validator/run.js'
 import { validatorStage } from '../../validator/stage.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules } from '../chain/lane-reader.js'
 import { MeterStates } from '../chain/meter-states.js'
+import { sealBlock } from '../chain/sign-records.js'
 import { type Config, loadConfig } from '../config.js'
-import { sign, sodiumSignatures } from '../crypto/sodium.js'
+import { sodiumSignatures } from '../crypto/sodium.js'
 import { createKafka } from '../kafka/client.js'
 import { readLog } from '../kafka/log-reader.js'
 import { LogWriter } from '../kafka/log-writer.js'
@@ -190,9 +190,8 @@ export class Authorities {
       ...{ registrySize: state.size, registryRoot: state.root, sealedAt: Date.now(), proposer: key.id, attempt: 0 },
       ...header,
     }
-    const headerBytes = encodeHeader(made)
-    await this.append('chain', lane, encodeBlock(headerBytes, sign(sealMessage(chainId, headerBytes), key.secretKey), entries))
-    return blockHash(headerBytes)
+    await this.append('chain', lane, sealBlock(chainId, made, entries, key))
+    return blockHash(encodeHeader(made))
   }
 
   /** The lane's fold over the whole log, what it made final, and what became of each record. */

@@ -1,18 +1,19 @@
 // Topic `checkpoints` of authorities under test: what a reader from its start makes of it.
 import { CheckpointLog, checkpointLane } from '../../schemas/checkpoint/log.js'
 import type { TreeHead } from '../../schemas/checkpoint/note.js'
-import { blockHash, sealMessage } from '../../schemas/lane-fold.js'
+import { blockHash } from '../../schemas/lane-fold.js'
 import { leafHash, MemoryNodeStore, merkleRoot } from '../../schemas/merkle.js'
 import {
   type CheckpointLeaf,
   type Cosignature,
   decodeCosignature,
-  encodeBlock,
   encodeCheckpointLeaf,
   encodeHeader,
+  type Header,
 } from '../../schemas/records.js'
 import { type Finalized, LaneReader, laneRules } from '../chain/lane-reader.js'
-import { sign, sodiumSignatures } from '../crypto/sodium.js'
+import { sealBlock } from '../chain/sign-records.js'
+import { sodiumSignatures } from '../crypto/sodium.js'
 import { readLog } from '../kafka/log-reader.js'
 import type { Authorities } from './authorities.js'
 import { testAuthorityKey } from './registry.js'
@@ -56,12 +57,12 @@ export async function sealCheckpoint(all: Authorities, authority: number, leaves
   const { final } = reader.state
   const entries = leaves.map(encodeCheckpointLeaf)
   const key = testAuthorityKey(`authority-${authority}`)
-  const headerBytes = encodeHeader({
+  const header: Header = {
     ...{ lane: reader.lane, height: final.height + 1n, previous: final.hash, root: merkleRoot(entries.map(leafHash)) },
     ...{ count: entries.length, sourceEpoch: 0, firstOffset: final.lastOffset + 1n },
     ...{ lastOffset: final.lastOffset + BigInt(entries.length), registrySize: state.size, registryRoot: state.root },
     ...{ sealedAt: Date.now(), proposer: key.id, attempt: 0 },
-  })
-  await all.append('checkpoints', 0, encodeBlock(headerBytes, sign(sealMessage(chainId, headerBytes), key.secretKey), entries))
-  return blockHash(headerBytes)
+  }
+  await all.append('checkpoints', 0, sealBlock(chainId, header, entries, key))
+  return blockHash(encodeHeader(header))
 }

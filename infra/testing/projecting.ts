@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Kafka, Producer } from 'kafkajs'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import { kafkaSource } from '../../projector/audit/kafka-source.js'
 import { type AuditResult, audit } from '../../projector/audit.js'
+import { withClient } from '../../projector/migrate.js'
 import { type RunningProjector, startProjector } from '../../projector/run.js'
 import { encodeRejection } from '../../schemas/records.js'
 import { type Config, loadConfig } from '../config.js'
@@ -203,15 +204,8 @@ export class Projecting {
   }
 
   /** As the superuser, in the projector's database or another. */
-  async asAdmin<T>(use: (client: pg.Client) => Promise<T>, url = this.parts.database.adminUrl): Promise<T> {
-    const client = new pg.Client({ connectionString: url })
-    client.on('error', () => undefined)
-    await client.connect()
-    try {
-      return await use(client)
-    } finally {
-      await client.end()
-    }
+  asAdmin<T>(use: (client: pg.Client) => Promise<T>, url = this.parts.database.adminUrl): Promise<T> {
+    return withClient(url, use)
   }
 
   /** Until every reading that was sent is in the tables, once, and the audit finds nothing. Nothing may be sent meanwhile. */

@@ -2,8 +2,9 @@
  *  independent verification agree. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import pino from 'pino'
+import { withClient } from '../../projector/migrate.js'
 import { hex } from '../../schemas/bytes.js'
 import { decodeChainRecord } from '../../schemas/records.js'
 import { doorUrlOf } from '../cli/sender.js'
@@ -15,20 +16,8 @@ import { databaseUrls } from '../system/database-urls.js'
 import { genesisPath } from '../system/genesis-file.js'
 import { cliMust } from './run-cli.js'
 
-export async function withDatabase<T>(
-  config: Config,
-  role: 'writer' | 'analyst',
-  use: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const client = new pg.Client({ connectionString: databaseUrls(config)[role] })
-  client.on('error', () => undefined) // a lost connection: the query under way rejects too
-  await client.connect()
-  try {
-    return await use(client)
-  } finally {
-    await client.end()
-  }
-}
+export const withDatabase = <T>(config: Config, role: 'writer' | 'analyst', use: (client: pg.Client) => Promise<T>): Promise<T> =>
+  withClient(databaseUrls(config)[role], use)
 
 /** Resolves when what is final for the door stands in the tables. */
 export const untilAllVisible = (config: Config): Promise<void> =>

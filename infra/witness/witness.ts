@@ -10,15 +10,14 @@ import { CheckpointLog } from '../../schemas/checkpoint/log.js'
 import {
   checkpointMessage,
   checkpointText,
-  NOTE_KIND,
   noteLine,
   noteOf,
   originOf,
   parseNote,
-  signedBy,
   type TreeHead,
 } from '../../schemas/checkpoint/note.js'
-import { isQuorum, totalWeight } from '../../schemas/consensus/turns.js'
+import { signersOf } from '../../schemas/checkpoint/signed-head.js'
+import { isQuorum } from '../../schemas/consensus/turns.js'
 import { rootAt } from '../../schemas/merkle.js'
 import { type Cosignature, decodeChainRecord, encodeCosignature } from '../../schemas/records.js'
 import { CheckpointFeed, type FinalCheckpoint } from '../checkpoints/checkpoint-feed.js'
@@ -181,19 +180,20 @@ export class Witness {
   /** Whether a head that others vouch for is one of the log read here, which is at least as long. */
   async #compare(source: string, head: TreeHead, note: string): Promise<void> {
     const { log } = this.#feed
-    if (head.size > log.size || rootAt(this.#store, head.size).equals(head.root)) return
+    if (head.size > log.size) return
+    const ownRoot = rootAt(this.#store, head.size)
+    if (ownRoot.equals(head.root)) return
     if (this.splits.some((each) => each.there === note)) return
     const here = this.#store.signed?.note ?? checkpointText(this.deps.registry.state.chainId, log.head)
     const split: SplitView = { source, size: head.size, here, there: note }
     const file = join(this.deps.folder, `split-view-${head.size}.json`)
-    const ownRoot = hex(rootAt(this.#store, head.size))
     await writeFile(
       file,
-      `${JSON.stringify({ origin: this.#origin, ...split, rootHere: ownRoot, rootThere: hex(head.root) }, null, 2)}\n`,
+      `${JSON.stringify({ origin: this.#origin, ...split, rootHere: hex(ownRoot), rootThere: hex(head.root) }, null, 2)}\n`,
     )
     this.splits.push(split)
     this.#splitViews.set(this.splits.length)
-    const found = { source, size: head.size, here: ownRoot, there: hex(head.root), file }
+    const found = { source, size: head.size, here: hex(ownRoot), there: hex(head.root), file }
     this.deps.logger.error(found, 'split view: two logs of one chain. Nothing is signed any more; keep the file, it is the proof')
   }
 
@@ -231,15 +231,9 @@ export class Witness {
     if (note.origin !== this.#origin) return `it is of ${note.origin}`
     const { registry, signatures } = this.deps
     const set = registry.state.governanceAt(registry.state.size)
-    const signers = set.authorities.filter(({ key: publicKey }) =>
-      note.lines.some((line) => {
-        const made = signedBy(note, line, { name: this.#origin, kind: NOTE_KIND.log, publicKey })
-        return made !== undefined && signatures.verify(made.signature, made.message, publicKey)
-      }),
-    )
-    const weight = signers.reduce((sum, each) => sum + each.weight, 0)
-    if (!isQuorum(weight, totalWeight(set)))
-      return `authorities of ${weight} of ${totalWeight(set)} signed it, not of more than 2/3`
+    const { weight } = signersOf(note, set, signatures)
+    if (!isQuorum(weight.signed, weight.total))
+      return `authorities of ${weight.signed} of ${weight.total} signed it, not of more than 2/3`
     if (note.head.size > this.#feed.log.size) {
       if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(text, { head: note.head, note: text, source: peer })
       return undefined

@@ -14,6 +14,8 @@ import {
   READINGS,
   REGISTERS,
   REJECTIONS,
+  type Row,
+  type Table,
   VOTES,
 } from '../rows/tables.js'
 import type { Comparison } from './comparison.js'
@@ -104,24 +106,11 @@ async function compareWindow(
   const where = 'lane = $1 AND height BETWEEN $2 AND $3'
   const range = [lane, String(first.header.height), String(last.header.height)]
   const all = <T>(pick: (each: BlockRows) => readonly T[]): T[] => rows.flatMap(pick)
-  await comparison.compare(
-    BLOCKS,
-    all((each) => [each.block]),
-    where,
-    range,
-  )
-  await comparison.compare(
-    VOTES,
-    all((each) => each.votes),
-    where,
-    range,
-  )
-  await comparison.compare(
-    READINGS,
-    all((each) => each.readings),
-    where,
-    range,
-  )
+  const compare = <R extends Row>(table: Table<R>, pick: (each: BlockRows) => readonly R[]) =>
+    comparison.compare(table, all(pick), where, range)
+  await compare(BLOCKS, (each) => [each.block])
+  await compare(VOTES, (each) => each.votes)
+  await compare(READINGS, (each) => each.readings)
   const ends = { lane, first: first.header.height, last: last.header.height }
   const series = all((each) => each.series)
   for (const { part, range } of slices(series, ends, (each) => [each.place, each.profile.values.length], sliceRows))
@@ -129,24 +118,9 @@ async function compareWindow(
   const registers = all((each) => each.registers)
   for (const { part, range } of slices(registers, ends, (row) => [row, 1], sliceRows))
     await comparison.compare(REGISTERS, part, SLICE, range)
-  await comparison.compare(
-    REJECTIONS,
-    all((each) => each.rejections),
-    where,
-    range,
-  )
-  await comparison.compare(
-    EVIDENCE,
-    all((each) => each.evidence),
-    where,
-    range,
-  )
-  await comparison.compare(
-    EVIDENCE_RECORDS,
-    all((each) => each.evidenceRecords),
-    where,
-    range,
-  )
+  await compare(REJECTIONS, (each) => each.rejections)
+  await compare(EVIDENCE, (each) => each.evidence)
+  await compare(EVIDENCE_RECORDS, (each) => each.evidenceRecords)
 }
 
 /** Where the fold of a lane ended, and where its cursor stood then. */

@@ -9,12 +9,12 @@ import type { Signatures } from '../ed25519.js'
 import type { Hash } from '../hash.js'
 import { verifyConsistency } from '../merkle.js'
 import { chainOf, leafOf, provedBlock } from '../proof.js'
-import { demand, keysOf, pathOf } from '../proof-registry.js'
+import { decideEvents, demand, keysOf, pathOf } from '../proof-registry.js'
 import type { CheckpointLeaf } from '../records.js'
 import type { MeterKey } from '../registry/meter-facts.js'
 import type { RegistryState } from '../registry/state.js'
 import { CONSISTENCY_SCHEMA, INCLUSION_SCHEMA, METER_KEY_SCHEMA } from './proof-formats.js'
-import { type Covering, decideEvents, demandLeaf, type ProvedHead, provedCovering, provedHead } from './signed-head.js'
+import { type Covering, demandLeaf, type ProvedHead, provedCovering, provedHead } from './signed-head.js'
 
 interface OfChain {
   readonly chainId: Hash

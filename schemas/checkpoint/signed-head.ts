@@ -1,13 +1,12 @@
 /** Whose signatures under a checkpoint hold, and what that makes of it in an offline proof. */
-import { fromHex } from '../bytes.js'
 import { type AuthoritySet, isQuorum, totalWeight } from '../consensus/turns.js'
 import type { Signatures } from '../ed25519.js'
 import type { Hash } from '../hash.js'
 import type { LaneAuthority } from '../lane-fold.js'
 import { leafHash, verifyInclusion } from '../merkle.js'
-import type { CoveringCheckpoint, DecidedEvent, SignedHeadProof } from '../proof-format.js'
-import { decideGovernanceEvent, demand, pathOf } from '../proof-registry.js'
-import { type CheckpointLeaf, decodeEventBody, encodeCheckpointLeaf } from '../records.js'
+import type { CoveringCheckpoint, SignedHeadProof } from '../proof-format.js'
+import { decideEvents, demand, pathOf } from '../proof-registry.js'
+import { type CheckpointLeaf, encodeCheckpointLeaf } from '../records.js'
 import type { RegistryState } from '../registry/state.js'
 import { checkpointText, NOTE_KIND, type Note, noteOf, originOf, parseNote, signedBy, type TreeHead } from './note.js'
 
@@ -58,19 +57,6 @@ export function provedHead({ note: text, registrySize }: SignedHeadProof, regist
     `signatures of the checkpoint weigh ${weight.signed} of ${weight.total}: not more than 2/3`,
   )
   return { ...head, signers: ids.sort(), weight }
-}
-
-/** Takes events of governance one after the other, up to a registry of that size. Throws ProofFault. */
-export function decideEvents(registry: RegistryState, events: readonly DecidedEvent[], size: number): void {
-  for (const { index, body, signatures } of events) {
-    demand(index < size, `governance event ${index} is not among the ${size} of its registry`)
-    const bodyBytes = fromHex(body)
-    const decoded = decodeEventBody(bodyBytes)
-    demand(decoded !== undefined, `governance event ${index} is not a canonical body`)
-    decideGovernanceEvent(registry, { index, body: decoded, bodyBytes, signatures })
-  }
-  demand(size >= registry.size, 'the registry of the checkpoint is smaller than that of what it covers')
-  registry.store.setSize(size)
 }
 
 export interface Covering extends ProvedHead {

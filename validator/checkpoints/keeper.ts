@@ -4,6 +4,7 @@
 import type { HeldBlock } from '../../infra/chain/held-blocks.js'
 import type { KeptFinals } from '../../infra/chain/kept-finals.js'
 import { Lookout } from '../../infra/chain/lookout.js'
+import { sealBlock } from '../../infra/chain/sign-records.js'
 import type { CheckpointFeed, FinalCheckpoint } from '../../infra/checkpoints/checkpoint-feed.js'
 import { encodeCheckpointPosition, positionOf } from '../../infra/checkpoints/checkpoint-position.js'
 import { sign } from '../../infra/crypto/sodium.js'
@@ -15,16 +16,14 @@ import type { PeakStore } from '../../schemas/checkpoint/peaks.js'
 import { waitMillis } from '../../schemas/consensus/timing.js'
 import { BugError } from '../../schemas/errors.js'
 import { turnOf } from '../../schemas/lane-candidates.js'
-import { type Candidate, type FinalBlock, sealMessage } from '../../schemas/lane-fold.js'
+import type { Candidate, FinalBlock } from '../../schemas/lane-fold.js'
 import { LIMITS } from '../../schemas/limits.js'
 import { leafHash, merkleRoot } from '../../schemas/merkle.js'
 import {
   type CheckpointLeaf,
   type Cosignature,
-  encodeBlock,
   encodeCheckpointLeaf,
   encodeCosignature,
-  encodeHeader,
   type Header,
   type NotCounted,
 } from '../../schemas/records.js'
@@ -263,9 +262,8 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
       proposer: key.id,
       attempt,
     }
-    const headerBytes = encodeHeader(header)
-    const value = encodeBlock(headerBytes, sign(sealMessage(registry.chainId, headerBytes), key.secretKey), entries)
-    const offset = await deps.writer.append('checkpoints', 0, [{ key: null, value: deps.ids.frame('Block', value) }])
+    const value = deps.ids.frame('Block', sealBlock(registry.chainId, header, entries, key))
+    const offset = await deps.writer.append('checkpoints', 0, [{ key: null, value }])
     this.last = { final, attempt, offset }
   }
 }
