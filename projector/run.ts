@@ -11,6 +11,7 @@ import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-events.js'
 import type { Running } from '../infra/stage-runtime.js'
 import { hex } from '../schemas/bytes.js'
 import type { Signatures } from '../schemas/ed25519.js'
@@ -27,9 +28,8 @@ import { PlainFollower } from './plain-follower.js'
 import { startQuery } from './query/start.js'
 import { type Recovered, recover, withinLog } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
+import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
-import { type TellRepair, ToldRepair, tellInto } from './repairs/repair-events.js'
-import { type RepairMetrics, repairMetrics } from './repairs/repair-metrics.js'
 import { Replay } from './repairs/replay.js'
 
 export interface ProjectorDeps {
@@ -72,8 +72,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const repairs = repairMetrics(metrics.registry)
-  const tell = repairs.counting(tellInto(deps.writer, deps.ids))
+  const tell = tellInto({ ...deps, metrics: metrics.registry })
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const noteEvidence = await evidenceMetric(metrics.registry, database)
@@ -123,7 +122,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     ])
   const watch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
   watch.start()
-  const audit = startAudit(deps, repairs, tell)
+  const audit = startAudit(deps, auditMetrics(metrics.registry), tell)
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
   const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
   return {
@@ -171,7 +170,7 @@ function startWriters(
   return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final)]))
 }
 
-function startAudit(deps: ProjectorDeps, metrics: RepairMetrics, tell: TellRepair): ContinuousAudit {
+function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair): ContinuousAudit {
   const { config, kafka, registry, auditRoundMillis } = deps
   const registryReached = (size: number, millis: number) => registry.reach(size, millis)
   const audit = new ContinuousAudit({
