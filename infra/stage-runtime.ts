@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Signatures } from '../schemas/ed25519.js'
-import { encodeRepair } from '../schemas/records.js'
 import { type Config, loadConfig } from './config.js'
 import { selfTest, sodiumSignatures } from './crypto/sodium.js'
 import { createKafka } from './kafka/client.js'
@@ -14,6 +13,7 @@ import { checkTopics } from './kafka/topics.js'
 import { type AuthorityKey, loadKeyFile } from './keys.js'
 import { createLogger } from './log.js'
 import { RegistryFollower } from './registry/registry-follower.js'
+import { tellInto } from './repairs/repair-events.js'
 import { RestoreRequests } from './restore/requests.js'
 import type { Stage } from './stage.js'
 
@@ -62,10 +62,7 @@ export async function openRuntime(
   const requests = new RestoreRequests({
     by: config.authority,
     logger,
-    tell: async (event) => {
-      const value = (await registering).frame('Repair', encodeRepair(event))
-      await writer.append('repairs', Math.max(0, event.lane), [{ key: event.subject, value }])
-    },
+    tell: async (event) => tellInto({ writer, ids: await registering })(event),
   })
   const onLogFault = (fault: LogFault) => requests.found(fault)
   const registry = await RegistryFollower.open({

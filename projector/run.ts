@@ -12,6 +12,7 @@ import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-events.js'
 import { type CarriedOut, carryOut } from '../infra/restore/carry-out.js'
 import type { RestorableTopic } from '../infra/restore/restorable.js'
 import { withPlans } from '../infra/restore/restore.js'
@@ -31,9 +32,8 @@ import { PlainFollower } from './plain-follower.js'
 import { startQuery } from './query/start.js'
 import { type Recovered, recover } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
+import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
-import { type TellRepair, ToldRepair, tellInto } from './repairs/repair-events.js'
-import { type RepairMetrics, repairMetrics } from './repairs/repair-metrics.js'
 import { Replay } from './repairs/replay.js'
 import { Restorer } from './repairs/restorer.js'
 
@@ -80,8 +80,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const repairs = repairMetrics(metrics.registry)
-  const tell = repairs.counting(tellInto(deps.writer, deps.ids))
+  const tell = tellInto({ ...deps, metrics: metrics.registry })
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const noteEvidence = await evidenceMetric(metrics.registry, database)
@@ -141,7 +140,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     ])
   const watch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
   watch.start()
-  const audit = startAudit(deps, repairs, tell, restorer)
+  const audit = startAudit(deps, auditMetrics(metrics.registry), tell, restorer)
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
   return {
     port: health.port,
@@ -198,7 +197,7 @@ async function restoreFromTables(topic: RestorableTopic, deps: ProjectorDeps): P
   return done
 }
 
-function startAudit(deps: ProjectorDeps, metrics: RepairMetrics, tell: TellRepair, restorer: Restorer): ContinuousAudit {
+function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair, restorer: Restorer): ContinuousAudit {
   const { config, kafka, registry, logger, auditRoundMillis } = deps
   const registryReached = (size: number, millis: number) => registry.reach(size, millis)
   const onMissed = (err: Error) => logger.warn({ err }, 'PostgreSQL is away; the next round of the audit sees the damage again')

@@ -8,10 +8,10 @@ import type { Part } from '../audit/part.js'
 import { auditParts, type LogSource, type PartsOptions } from '../audit.js'
 import { readCursors } from '../cursors.js'
 import { isPassing } from '../database.js'
+import type { AuditMetrics } from './audit-metrics.js'
 import { type HealOptions, heal } from './heal.js'
 import { OwnConnection } from './own-connection.js'
 import { Pace, untilOver } from './pace.js'
-import type { RepairMetrics } from './repair-metrics.js'
 
 /** A round begins no sooner after the one before: each opens a reader for every log, and small tables would have it do only that. */
 const ROUND_MILLIS = 60_000
@@ -31,7 +31,7 @@ export interface ContinuousAuditOptions extends Pick<PartsOptions, 'source' | 'r
   readonly rowsPerSecond: number
   readonly databaseUrl: string
   readonly healing: Omit<HealOptions, 'database'>
-  readonly metrics: RepairMetrics
+  readonly metrics: AuditMetrics
   readonly logger: Logger
   readonly roundMillis?: number
   /** A part is not healed, for the log has lost what the tables hold. */

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import pino from 'pino'
-import { type TellRepair, ToldRepair, tellInto } from '../../../projector/repairs/repair-events.js'
 import { type Config, loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
 import { createKafka } from '../../kafka/client.js'
@@ -9,6 +8,7 @@ import { LogWriter } from '../../kafka/log-writer.js'
 import { registerSchemas } from '../../kafka/schema-ids.js'
 import { ensureTopics } from '../../kafka/topics.js'
 import { loadGenesis } from '../../registry/genesis.js'
+import { type TellRepair, ToldRepair, tellInto } from '../../repairs/repair-events.js'
 import { carryOut, commandFor } from '../../restore/carry-out.js'
 import { RESTORABLE, type RestorableTopic } from '../../restore/restorable.js'
 import { withPlans } from '../../restore/restore.js'
@@ -83,7 +83,7 @@ async function run(options: RestoreCommandOptions): Promise<void> {
     const isWhole = await withPlans(source, deps, async (plan) => {
       for (const line of planLines(plan)) print(line)
       total = done + Number(plan.partitions.reduce((sum, { missing }) => sum + missing, 0n))
-      return plan.isWhole || (await restore(plan, options, config, tellInto(writer, ids)))
+      return plan.isWhole || (await restore(plan, options, config, tellInto({ writer, ids })))
     })
     if (isWhole.includes(false)) process.exitCode = 1
   } finally {
