@@ -1,7 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { CorruptStateError } from '../infra/chain/checked-store.js'
 import { readLog } from '../infra/kafka/log-reader.js'
 import { Authorities } from '../infra/testing/authorities.js'
 import { testMeter } from '../infra/testing/registry.js'
@@ -128,6 +127,15 @@ describe('started again', () => {
     await goesOn()
   }, 60_000)
 
+  /** Whoever reads what is damaged finds it: the look at all states, and what is judged meanwhile. A process ends at the first. */
+  async function endedOnDamage(): Promise<void> {
+    await all.stop('validator')
+    expect(new Set(all.fatal.map(({ stage, error }) => `${stage} ${error.constructor.name}`))).toEqual(
+      new Set(['validator-1 CorruptStateError']),
+    )
+    all.fatal.length = 0
+  }
+
   test('a validator whose state was altered by a bit says so, throws it away, and goes on after its next start', async () => {
     await all.stop('validator')
     const file = join(all.statesOf(1), 'data.mdb')
@@ -139,9 +147,8 @@ describe('started again', () => {
     await all.start('validator')
     await all.send(0, [meter(one).next()])
     await until('the fault', 20_000, () => all.fatal.length > 0)
-    expect(all.fatal.map(({ stage, error }) => [stage, error.constructor])).toEqual([['validator-1', CorruptStateError]])
-    all.fatal.length = 0
-    await restart('validator')
+    await endedOnDamage()
+    await all.start('validator')
     await goesOn()
   }, 60_000)
 
@@ -157,9 +164,8 @@ describe('started again', () => {
     expect(await all.kept(1, METERS)).not.toEqual(before)
     await all.start('validator')
     await until('the fault', 20_000, () => all.fatal.length > 0)
-    expect(all.fatal.map(({ error }) => error.constructor)).toEqual([CorruptStateError])
-    all.fatal.length = 0
-    await restart('validator')
+    await endedOnDamage()
+    await all.start('validator')
     await all.untilReady('validator')
     await all.stop('validator')
     expect((await all.kept(1, METERS)).states).toEqual(before.states)
