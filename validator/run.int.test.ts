@@ -106,8 +106,12 @@ describe('started again', () => {
     await all.stop('validator')
     const before = await all.kept(1, METERS)
     rmSync(all.statesOf(1), { recursive: true })
-    await all.start('validator')
+    const { port } = await all.start('validator')
     await all.untilReady('validator')
+    const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const counted = 'meterchain_repairs_total{kind="rebuild",status="completed",stage="validator"} 1'
+    await until('its count', 20_000, async () => (await metrics()).includes(counted), metrics)
+    expect(await metrics()).toMatch(/meterchain_repair_seconds_count\{stage="validator",kind="rebuild"\} 1/)
     await all.stop('validator')
     expect(await all.kept(1, METERS)).toEqual(before)
     const told: unknown[] = []

@@ -11,9 +11,10 @@ import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { endOffsets } from '../infra/kafka/log-reader.js'
 import { createMetrics } from '../infra/metrics.js'
+import { tellAllInto } from '../infra/repairs/repair-events.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
-import { encodeRepair, type Repair, type Vote } from '../schemas/records.js'
+import type { Vote } from '../schemas/records.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
 import type { CheckpointKeeper } from './checkpoints/keeper.js'
 import { startCheckpoints } from './checkpoints/start.js'
@@ -36,8 +37,6 @@ const STALE_MILLIS = 10_000
 const PROVEN_MILLIS = 30_000
 /** How long before its start something may have happened of which a validator still tells that another had to seal, milliseconds. */
 const NEWS_MILLIS = 60_000
-/** Repair events in one append: 200 of at most 600 bytes are half of what a record batch of `repairs` may hold. */
-const REPAIRS_AT_ONCE = 200
 
 export async function startValidator(deps: ValidatorStageDeps): Promise<Running & { port: number }> {
   const { config, logger, registry, key, signatures } = deps
@@ -79,7 +78,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     },
     onVoid: async ({ lane }, candidate, at) => {
       const events = reseals.get(lane)?.voided(candidate, at) ?? []
-      if (isNews(at)) await tell(lane, events)
+      if (isNews(at)) await tell(events)
     },
     onSkipped: (feed, offset, reason) => {
       if (!isOrdinarySkip(reason as SkipReason))
@@ -90,14 +89,8 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const reseals = new Map(lanes.map((lane) => [lane, new Reseals(lane, registry.state.chainId, key.id)]))
   /** What an old log tells was told when it was new. */
   const isNews = (at: number) => at > beganAt - NEWS_MILLIS
-  const tell = async (lane: number, events: readonly Repair[]) => {
-    for (let at = 0; at < events.length; at += REPAIRS_AT_ONCE) {
-      const some = events.slice(at, at + REPAIRS_AT_ONCE)
-      const messages = some.map((event) => ({ key: event.subject, value: deps.ids.frame('Repair', encodeRepair(event)) }))
-      await deps.writer.append('repairs', lane, messages)
-    }
-  }
-  const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell(event.lane, [event]))
+  const tell = tellAllInto({ ...deps, metrics: metrics.registry })
+  const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell([event]))
   let rebuild: Rebuild | undefined
   const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
@@ -105,11 +98,11 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     metrics.readings.inc({ outcome: 'refused' }, refused)
     metrics.timeToFinal.observe(Math.max(0, finalized.timestamp - finalized.header.sealedAt) / 1000)
     const { lane, timestamp } = finalized
-    await tell(lane, resendEvents(judgement, lane, Date.now(), key.id))
+    await tell(resendEvents(judgement, lane, Date.now(), key.id))
     // not committed yet: the state before it decides whose turn it was
     const before = registry.state.governanceAt(states.position(lane)?.final.registrySize ?? 1)
     const events = reseals.get(lane)?.settled(finalized, before) ?? []
-    if (isNews(timestamp)) await tell(lane, events)
+    if (isNews(timestamp)) await tell(events)
   }
   const voting = {
     ...{
@@ -152,7 +145,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   const others = lanesBut(lanes, registry.state.lanes)
   checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
   if (lost !== undefined && (await hasBlocks(deps)))
-    rebuild = await Rebuild.begin({ by: key.id, why: lost, beganAt, tell: (event) => tell(0, [event]) })
+    rebuild = await Rebuild.begin({ by: key.id, why: lost, beganAt, tell: (event) => tell([event]) })
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const inspection = new AbortController()

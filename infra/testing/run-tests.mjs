@@ -33,7 +33,18 @@ rmSync(RESULTS, { force: true })
 let status = meterchain('up', '--no-stages')
 if (status === 0) {
   const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js']
-  status = run([...jest, '--coverage', '--maxWorkers=2', '--json', `--outputFile=${RESULTS}`, ...process.argv.slice(2)], tests)
+  status = run(
+    [
+      ...jest,
+      '--coverage',
+      '--maxWorkers=2',
+      '--workerIdleMemoryLimit=400MB',
+      '--json',
+      `--outputFile=${RESULTS}`,
+      ...process.argv.slice(2),
+    ],
+    tests,
+  )
 }
 const stopped = meterchain('down', '--reset')
 

@@ -5,6 +5,7 @@ import pino from 'pino'
 import { Registry } from 'prom-client'
 import type { Finalized } from '../../infra/chain/lane-reader.js'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
+import { repairCounts } from '../../infra/repairs/repair-metrics.js'
 import { TestLane } from '../../infra/testing/final-blocks.js'
 import { createTestDatabase, type TestDatabase } from '../../infra/testing/postgres.js'
 import { type SwitchedProxy, startProxy } from '../../infra/testing/proxy.js'
@@ -21,8 +22,8 @@ import { LaneWriter } from '../lane-writer.js'
 import { writePlain } from '../plain-records.js'
 import { recover } from '../recover.js'
 import { RegistryRows } from '../registry-rows.js'
+import { auditMetrics } from './audit-metrics.js'
 import { ContinuousAudit, type ContinuousAuditOptions } from './continuous-audit.js'
-import { repairMetrics } from './repair-metrics.js'
 
 const MINUTE = 60_000
 const logged: { msg: string; level: number }[] = []
@@ -67,10 +68,13 @@ const source: LogSource = {
 /** An audit as fast as it can, round upon round, in a registry of metrics of its own. */
 function startAudit(changes: Partial<ContinuousAuditOptions> = {}): ContinuousAudit {
   metrics = new Registry()
-  const ours = repairMetrics(metrics)
-  const tell = ours.counting(async (event) => void told.push(event))
+  const count = repairCounts(metrics)
+  const tell = async (event: Repair) => {
+    told.push(event)
+    count(event)
+  }
   running = new ContinuousAudit({
-    ...{ registry: registry.state, verify: sodiumSignatures.verify, source, metrics: ours, logger },
+    ...{ registry: registry.state, verify: sodiumSignatures.verify, source, metrics: auditMetrics(metrics), logger },
     ...{ rowsPerSecond: 1_000_000, roundMillis: 0, databaseUrl: testDatabase.writerUrl },
     healing: { tell, by: 'projector', registryReached: async () => undefined },
     ...changes,
@@ -229,7 +233,7 @@ test(
   'nothing is audited at a rate of 0',
   async () => {
     const never = new ContinuousAudit({
-      ...{ registry: registry.state, verify: sodiumSignatures.verify, source, metrics: repairMetrics(new Registry()), logger },
+      ...{ registry: registry.state, verify: sodiumSignatures.verify, source, metrics: auditMetrics(new Registry()), logger },
       ...{ rowsPerSecond: 0, databaseUrl: 'postgresql://nobody@127.0.0.1:1/nothing' },
       healing: { tell: failWith as never, by: 'x', registryReached: async () => undefined },
     })

@@ -1,11 +1,11 @@
 /** Makes what an audit found again from the log. Safe while the projector writes: the cursors that a part depends on stand still
  *  meanwhile, so the projector, which moves its cursor before it sends a row, waits. */
 import type { ClientBase } from 'pg'
+import { type TellRepair, ToldRepair } from '../../infra/repairs/repair-events.js'
 import { BugError, TransientError } from '../../schemas/errors.js'
 import { Comparison, Healing } from '../audit/comparison.js'
 import type { Cursors, Part } from '../audit/part.js'
 import { readCursors } from '../cursors.js'
-import { type TellRepair, ToldRepair } from './repair-events.js'
 
 /** Each by itself; whether one is tried again is for them to say. */
 export interface Transactions {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type TellRepair, ToldRepair } from './repair-events.js'
+import { type TellRepair, ToldRepair } from '../../infra/repairs/repair-events.js'
 
 const kept = z.object({
   chainId: z.string(),

@@ -6,8 +6,8 @@ import type { Part } from '../../../projector/audit/part.js'
 import { type AuditResult, audit } from '../../../projector/audit.js'
 import { Database } from '../../../projector/database.js'
 import { type Healed, heal } from '../../../projector/repairs/heal.js'
-import { tellInto } from '../../../projector/repairs/repair-events.js'
 import { type Config, loadConfig } from '../../config.js'
+import { tellInto } from '../../repairs/repair-events.js'
 import type { Runtime } from '../../stage-runtime.js'
 import { databaseUrls } from '../../system/database-urls.js'
 import { withRuntime } from '../../system/system.js'
@@ -46,7 +46,7 @@ export function runAudit(config: Config, limit: number, healed?: Healed[]): Prom
   const healing = ({ registry, writer, ids }: Runtime) => ({
     onDifferent: async (part: Part) => {
       const registryReached = (size: number, deadlineMillis: number) => registry.reach(size, deadlineMillis)
-      const done = await heal(part, { database, tell: tellInto(writer, ids), by: 'audit', registryReached })
+      const done = await heal(part, { database, tell: tellInto({ writer, ids }), by: 'audit', registryReached })
       if (done !== undefined) healed?.push(done)
     },
   })
