@@ -109,7 +109,10 @@ export class Authorities {
     const onFatal = (error: Error) => void this.fatal.push({ stage: name, error })
     const runtime = await openRuntime(
       stage === 'chainer' ? chainerStage : validatorStage,
-      { ...this.configOf(authority, settings), home: join(this.home, name === `${stage}-${authority}` ? String(authority) : name) },
+      {
+        ...this.configOf(authority, settings),
+        home: join(this.home, name === `${stage}-${authority}` ? String(authority) : name),
+      },
       logger,
       onFatal,
     )
