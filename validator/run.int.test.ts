@@ -87,6 +87,12 @@ test('a meter that is enrolled counts from the next block on', async () => {
 }, 60_000)
 
 describe('started again', () => {
+  /** Whoever looks at the state says so: the block's judge, and the inspection after the start. */
+  const expectCorrupt = () =>
+    expect(new Set(all.fatal.map(({ stage, error }) => [stage, error.name].join()))).toEqual(
+      new Set(['validator-1,CorruptStateError']),
+    )
+  const forget = () => void all.fatal.splice(0)
   const goesOn = async () => {
     const offset = await all.send(0, [meter(one).next(), meter(two).next()])
     const newest = (await all.untilCovered(0, offset)).at(-1)
@@ -127,15 +133,6 @@ describe('started again', () => {
     await goesOn()
   }, 60_000)
 
-  /** Whoever reads what is damaged finds it: the look at all states, and what is judged meanwhile. A process ends at the first. */
-  async function endedOnDamage(): Promise<void> {
-    await all.stop('validator')
-    expect(new Set(all.fatal.map(({ stage, error }) => `${stage} ${error.constructor.name}`))).toEqual(
-      new Set(['validator-1 CorruptStateError']),
-    )
-    all.fatal.length = 0
-  }
-
   test('a validator whose state was altered by a bit says so, throws it away, and goes on after its next start', async () => {
     await all.stop('validator')
     const file = join(all.statesOf(1), 'data.mdb')
@@ -147,8 +144,8 @@ describe('started again', () => {
     await all.start('validator')
     await all.send(0, [meter(one).next()])
     await until('the fault', 20_000, () => all.fatal.length > 0)
-    await endedOnDamage()
-    await all.start('validator')
+    expectCorrupt()
+    await restart('validator', forget)
     await goesOn()
   }, 60_000)
 
@@ -164,8 +161,8 @@ describe('started again', () => {
     expect(await all.kept(1, METERS)).not.toEqual(before)
     await all.start('validator')
     await until('the fault', 20_000, () => all.fatal.length > 0)
-    await endedOnDamage()
-    await all.start('validator')
+    expectCorrupt()
+    await restart('validator', forget)
     await all.untilReady('validator')
     await all.stop('validator')
     expect((await all.kept(1, METERS)).states).toEqual(before.states)

@@ -11,14 +11,18 @@ import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { endOffsets } from '../infra/kafka/log-reader.js'
 import { createMetrics } from '../infra/metrics.js'
+import { OpenRepairs } from '../infra/repairs/open-repairs.js'
 import { tellAllInto } from '../infra/repairs/repair-events.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
-import type { Vote } from '../schemas/records.js'
+import type { Repair, Vote } from '../schemas/records.js'
+import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
+import type { RegistryState } from '../schemas/registry/state.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
 import type { CheckpointGuard } from './checkpoints/guard.js'
 import { type Checkpoints, startCheckpoints } from './checkpoints/start.js'
 import { Disagreements } from './disagreement.js'
+import { Epochs, findNewEpochs } from './epochs.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
 import { endLife } from './lives.js'
@@ -72,7 +76,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
       metrics.queueDepth.set({ queue: `pending-${feed.lane}` }, feed.pending.length)
       validators.get(feed.lane)?.poke()
-      if (feeds.readiness().ready) rebuild?.done(Date.now()).catch(onFatal)
+      if (feeds.readiness().ready) rebuild?.done().catch(onFatal)
     },
     onVoid: async ({ lane }, candidate, at) => {
       const events = reseals.get(lane)?.voided(candidate, at) ?? []
@@ -88,7 +92,10 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   /** What an old log tells was told when it was new. */
   const isNews = (at: number) => at > beganAt - NEWS_MILLIS
   const tell = tellAllInto({ ...deps, metrics: metrics.registry })
-  const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell([event]))
+  const tellOne = (event: Repair) => tell([event])
+  const open = new OpenRepairs(deps.folder, logger)
+  const disagreements = new Disagreements(metrics.registry, key.id, open.through(tellOne, 'rebuild'), open.all())
+  const epochs = new Epochs(key.id)
   let rebuild: Rebuild | undefined
   const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
@@ -100,7 +107,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     // not committed yet: the state before it decides whose turn it was
     const before = registry.state.governanceAt(states.position(lane)?.final.registrySize ?? 1)
     const events = reseals.get(lane)?.settled(finalized, before) ?? []
-    if (isNews(timestamp)) await tell(events)
+    if (isNews(timestamp)) await tell([...events, ...epochs.settled(finalized)])
   }
   const voting = {
     ...{
@@ -142,8 +149,11 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   })
   const others = lanesBut(lanes, registry.state.lanes)
   checkpoints = await startCheckpoints({ ...voting, metrics, lanes, others, isMaker: index === 1 })
-  if (lost !== undefined && (await hasBlocks(deps)))
-    rebuild = await Rebuild.begin({ by: key.id, why: lost, beganAt, tell: (event) => tell([event]) })
+  const why = lost !== undefined && (await hasBlocks(deps)) ? lost : undefined
+  rebuild = await Rebuild.begin({ by: key.id, why, beganAt, open, tell: tellOne })
+  // where the state was lost, old blocks are read again: of what they took up, nothing is new
+  if (lost === undefined)
+    await tell((await findNewEpochs(deps, behindRegistry(feeds, registry.state))).map((each) => epochs.requested(each)))
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const inspection = new AbortController()
@@ -160,6 +170,15 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     await health.stop()
   }
   return { port: health.port, stop }
+}
+
+/** Lanes in which the registry has a newer source epoch than the final block. */
+function behindRegistry(feeds: LaneFeeds, registry: RegistryState): Map<number, { final: number; registry: number }> {
+  const governance = registry.governanceAt(registry.size)
+  const all = feeds.all().map(({ lane, reader }) => {
+    return [lane, { final: reader.state.final.sourceEpoch, registry: sourceEpochOf(governance, lane) }] as const
+  })
+  return new Map(all.filter(([, epochs]) => epochs.registry > epochs.final))
 }
 
 /** Of a chain without a block nothing can have been lost. */
