@@ -12,6 +12,7 @@ import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { OpenRepairs } from '../infra/repairs/open-repairs.js'
 import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-events.js'
 import { type CarriedOut, carryOut } from '../infra/restore/carry-out.js'
 import type { RestorableTopic } from '../infra/restore/restorable.js'
@@ -81,7 +82,10 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const tell = tellInto({ ...deps, metrics: metrics.registry })
+  const open = new OpenRepairs(deps.folder, logger)
+  const tellAny = tellInto({ ...deps, metrics: metrics.registry })
+  await open.endCutOff('reproject', tellAny)
+  const tell = open.through(tellAny, 'reproject')
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const noteEvidence = await evidenceMetric(metrics.registry, database)
