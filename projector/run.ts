@@ -4,14 +4,21 @@ import type { Logger } from 'pino'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { Config } from '../infra/config.js'
 import { startHealthServer } from '../infra/health.js'
+import type { LogFault } from '../infra/kafka/log-fault.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { OpenRepairs } from '../infra/repairs/open-repairs.js'
 import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-events.js'
+import { type CarriedOut, carryOut } from '../infra/restore/carry-out.js'
+import type { RestorableTopic } from '../infra/restore/restorable.js'
+import { withPlans } from '../infra/restore/restore.js'
+import type { TopicPlan } from '../infra/restore/restore-topic.js'
 import type { Running } from '../infra/stage-runtime.js'
 import { hex } from '../schemas/bytes.js'
 import type { Signatures } from '../schemas/ed25519.js'
+import { BugError } from '../schemas/errors.js'
 import { faultOfCode } from '../schemas/faults.js'
 import { kafkaSource } from './audit/kafka-source.js'
 import type { CheckpointFoldOptions } from './checkpoints/fold.js'
@@ -24,6 +31,7 @@ import { recover } from './recover.js'
 import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
 import { Replay } from './repairs/replay.js'
+import { Restorer } from './repairs/restorer.js'
 
 export interface ProjectorDeps {
   readonly config: Config
@@ -65,9 +73,17 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const tell = tellInto({ ...deps, metrics: metrics.registry })
+  const open = new OpenRepairs(deps.folder, logger)
+  const tellAny = tellInto({ ...deps, metrics: metrics.registry })
+  await open.endCutOff('reproject', tellAny)
+  const tell = open.through(tellAny, 'reproject')
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const noteEvidence = await evidenceMetric(metrics.registry, database)
+  const restorer = new Restorer({
+    ...{ isOn: config.restore, tell, logger, database },
+    restore: (topic) => restoreFromTables(topic, deps),
+  })
+  const onLogFault = (fault: LogFault) => void restorer.found(fault)
   const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
   await replay.begin(new Map([...recovered.positions].map(([lane, { final }]) => [lane, final.height])))
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
@@ -75,7 +91,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
   const filling = await startFilling(
     {
-      ...{ ...deps, database, groupPrefix: 'meterchain-projector' },
+      ...{ ...deps, database, groupPrefix: 'meterchain-projector', onLogFault },
       onTaken: (lane, waiting, lag) => {
         metrics.queueDepth.set({ queue: `blocks-${lane}` }, waiting)
         metrics.lag.set({ topic: 'chain', partition: lane }, lag)
@@ -86,13 +102,16 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
           noteEvidence(block.evidence)
         }
       },
+      onRepairs: (records) => restorer.takeRepairs(records),
+      isRegained: (fault) => (config.restore ? restorer.regain(fault) : isWholeIn('checkpoints', deps)),
     },
     recovered,
   )
   const { heights, caughtUp } = filling
+  await restorer.start()
   const watch = new CursorWatch(database, filling.places, () => replay.reached(heights()), onFatal)
   watch.start()
-  const audit = startAudit(deps, auditMetrics(metrics.registry), tell)
+  const audit = startAudit(deps, auditMetrics(metrics.registry), tell, restorer)
   logger.info({ port: health.port, queryPort: query.port, lanes: recovered.positions.size }, 'projecting')
   return {
     port: health.port,
@@ -102,7 +121,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     stop: async () => {
       isStopping = true
       database.endPatience()
-      await Promise.all([query.stop(), audit.stop(), watch.stop()])
+      await Promise.all([query.stop(), audit.stop(), watch.stop(), restorer.stop()])
       await filling.stop()
       await health.stop()
       await database.close()
@@ -114,13 +133,33 @@ const foldOptions = ({ registry, signatures, config }: ProjectorDeps): Checkpoin
   ...{ registry: registry.state, verify: signatures.verify, witnesses: config.witnesses },
 })
 
-function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair): ContinuousAudit {
-  const { config, kafka, registry, auditRoundMillis } = deps
+/** As `meterchain restore` does it, by appending alone. */
+async function restoreFromTables(topic: RestorableTopic, deps: ProjectorDeps): Promise<CarriedOut> {
+  return withPlanOf(topic, deps, (plan) => carryOut(plan, false))
+}
+
+/** Whether a reader with nothing else in hand comes to all that the tables hold. */
+const isWholeIn = (topic: RestorableTopic, deps: ProjectorDeps) => withPlanOf(topic, deps, async (plan) => plan.isWhole)
+
+async function withPlanOf<T>(topic: RestorableTopic, deps: ProjectorDeps, use: (plan: TopicPlan) => Promise<T>): Promise<T> {
+  const { kafka, config, logger, writer, ids, signatures, registry, databaseUrl } = deps
+  const restoring = { kafka, config, logger, writer, ids, verify: signatures.verify, onAppended: () => undefined }
+  const source = { replicaUrl: databaseUrl, chainId: registry.state.chainId, topics: [topic] }
+  const done: T[] = await withPlans(source, restoring, use)
+  const [first] = done
+  if (first === undefined) throw new BugError(`there was no plan to restore ${topic}`)
+  return first
+}
+
+function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair, restorer: Restorer): ContinuousAudit {
+  const { config, kafka, registry, logger, auditRoundMillis } = deps
   const registryReached = (size: number, millis: number) => registry.reach(size, millis)
+  const onMissed = (err: Error) => logger.warn({ err }, 'PostgreSQL is away; the next round of the audit sees the damage again')
   const audit = new ContinuousAudit({
-    ...{ ...foldOptions(deps), source: kafkaSource(kafka, config) },
-    ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger: deps.logger },
+    ...{ ...foldOptions(deps), source: kafkaSource(kafka, config, (damage) => void restorer.damaged(damage).catch(onMissed)) },
+    ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger },
     ...{ metrics, healing: { tell, by: 'projector', registryReached } },
+    onLost: (fault) => void restorer.found(fault),
     ...(auditRoundMillis !== undefined && { roundMillis: auditRoundMillis }),
   })
   audit.start()

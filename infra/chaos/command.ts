@@ -4,12 +4,15 @@ import { tell } from '../cli/progress.js'
 import { localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
 import { type ChaosPlan, chaos } from './chaos.js'
+import { FAULTS } from './faults.js'
 import { healingTable, isRight, resultJson } from './report.js'
+import type { Fault } from './world.js'
 
 interface Options {
   readonly duration: number
   readonly seed?: number
   readonly rounds: number
+  readonly kinds: readonly Fault[]
   readonly table?: boolean
 }
 
@@ -19,11 +22,15 @@ export function chaosCommand(): Command {
     .option('--duration <seconds>', 'how long faults are injected', whole, 600)
     .option('--seed <n>', 'decides what breaks, when and where (default: drawn, and printed)', whole)
     .option('--rounds <n>', 'each fault so many times at least, however long that takes', whole, 0)
+    .option('--kinds <names>', 'these kinds of faults alone, as stage-killed,garbage', kinds, FAULTS)
     .option('--table', 'also prints the time from fault to healed as a table in Markdown')
-    .addHelpText('after', '\nThe last line on stdout is one JSON object; exit code 1 if anything is not as it must be.')
-    .action(async ({ duration, seed = Math.floor(Math.random() * 1_000_000), rounds, table = false }: Options) => {
+    .addHelpText(
+      'after',
+      () => `${kindsHelp()}\nThe last line on stdout is one JSON object; exit code 1 if anything is not as it must be.`,
+    )
+    .action(async ({ duration, seed = Math.floor(Math.random() * 1_000_000), rounds, kinds: faults, table = false }: Options) => {
       tell(`seed ${seed}: run it again with --seed ${seed}`)
-      const result = await onOwnSystem({ seed, seconds: duration, rounds, tell })
+      const result = await onOwnSystem({ seed, seconds: duration, rounds, faults, tell })
       if (table) process.stdout.write(`${healingTable(result.healed)}\n`)
       process.stdout.write(`${resultJson(result)}\n`)
       if (!isRight(result)) process.exitCode = 1
@@ -49,4 +56,17 @@ function interrupted(): Promise<never> {
 function whole(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number')
   return Number(text)
+}
+
+function kinds(text: string): Fault[] {
+  return text.split(',').map((name) => {
+    const found = FAULTS.find(({ kind }) => kind === name)
+    if (found === undefined) throw new InvalidArgumentError(`expected some of ${FAULTS.map(({ kind }) => kind).join(', ')}`)
+    return found
+  })
+}
+
+function kindsHelp(): string {
+  const longest = Math.max(...FAULTS.map(({ kind }) => kind.length))
+  return `\nKinds:\n${FAULTS.map(({ kind, meaning }) => `  ${kind.padEnd(longest)}  ${meaning}\n`).join('')}`
 }

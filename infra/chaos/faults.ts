@@ -1,4 +1,4 @@
-import { garbage, otherVotes, postgresEmptied, rowsAltered, wrongBlocks } from './data-faults.js'
+import { meterAway, meterCloned, meterForks, meterLoses, meterLostItsDisk, meterReorders, meterRepeats } from './meter-faults.js'
 import {
   brokerAway,
   halfSilent,
@@ -10,13 +10,16 @@ import {
   stateAltered,
   stateDeleted,
 } from './process-faults.js'
+import { garbage, otherVotes, wrongBlocks } from './record-faults.js'
+import { postgresEmptied, postgresRestored, rowsAltered } from './table-faults.js'
 import type { Fault } from './world.js'
 
 /** Everything that can be done from outside while the line runs. */
 export const FAULTS: readonly Fault[] = [
   ...[wrongBlocks, otherVotes],
   ...[silentAuthority, halfSilent, killStage, killAuthority],
-  ...[rowsAltered, postgresEmptied, postgresAway],
+  ...[rowsAltered, postgresEmptied, postgresRestored, postgresAway],
+  ...[meterLoses, meterRepeats, meterReorders, meterForks, meterCloned, meterLostItsDisk, meterAway],
   ...[stateDeleted, stateAltered],
   ...[garbage, brokerAway, registryAway],
 ]

@@ -1,9 +1,11 @@
 /** What faults are done to, and how one sees that the line goes on. */
 import type pg from 'pg'
 import pino from 'pino'
+import type { Sender } from '../cli/sender.js'
 import type { Config } from '../config.js'
 import type { Runtime } from '../stage-runtime.js'
 import { systemStatus, withRuntime } from '../system/system.js'
+import type { Load } from '../testing/acknowledged-load.js'
 import type { Random } from '../testing/lane-schedule/random.js'
 import type { LocalSystem } from '../testing/local-system.js'
 import { withDatabase } from '../testing/whole-system.js'
@@ -15,6 +17,10 @@ export interface World {
   readonly random: Random
   /** Ids of all authorities; the last one's key is in false hands too. */
   readonly authorities: readonly string[]
+  readonly sender: Sender
+  readonly load: Load
+  /** Leaf hashes, hexadecimal, of readings beside the load's that the door acknowledged and that must count. */
+  readonly promised: Set<string>
 }
 
 export interface Injected {
@@ -38,14 +44,28 @@ export interface Fault {
   inject(world: World): Promise<Injected>
 }
 
-export const falseId = ({ authorities }: World): string => authorities.at(-1) ?? ''
+export const falseId = ({ authorities }: Pick<World, 'authorities'>): string => authorities.at(-1) ?? ''
 
 export const withTables = <T>({ config }: World, use: (client: pg.Client) => Promise<T>): Promise<T> =>
   withDatabase(config, 'analyst', use)
 
+export const withSilentRuntime = <T>(config: Config, use: (runtime: Runtime) => Promise<T>): Promise<T> =>
+  withRuntime(config, 'chaos', pino({ level: 'silent' }), use)
+
 /** With a reader and a writer of the logs that are no stage's. */
 export const withLogs = <T>({ config }: World, use: (runtime: Runtime) => Promise<T>): Promise<T> =>
-  withRuntime(config, 'chaos', pino({ level: 'silent' }), use)
+  withSilentRuntime(config, use)
+
+/** How many repairs of a kind are completed that ended after `since`. */
+export function repairsSince(world: World, kind: string, since: number): Promise<number> {
+  return withTables(world, async (client) => {
+    const { rows } = await client.query(
+      `SELECT FROM analytics.repairs WHERE kind = $1 AND status = 'completed' AND completed_at >= $2`,
+      [kind, new Date(since)],
+    )
+    return rows.length
+  })
+}
 
 /** Whether every lane has a block in the tables that became final after the fault, and all stages are ready. */
 export async function goesOn(world: World, { at, isWithoutStages = false }: Injected): Promise<boolean> {

@@ -1,77 +1,14 @@
-/** Tables that somebody changes, and records that somebody appends. */
-import pg from 'pg'
-import { urlOf } from '../../projector/migrate.js'
+/** Records that an authority or a stranger appends. */
 import { hex } from '../../schemas/bytes.js'
-import { runAudit } from '../cli/commands/audit.js'
 import { TOPIC_NAMES } from '../kafka/topics.js'
 import { loadKeyFile } from '../keys.js'
-import { postgresAdminUrl } from '../services/postgres.js'
 import { keyPath } from '../system/authorities.js'
-import { DATABASE } from '../system/database-urls.js'
 import { until } from '../testing/until.js'
 import { FalseAuthority } from './false-authority.js'
-import { type Fault, falseId, lanesMoved, type World, withLogs, withTables } from './world.js'
+import { type Fault, falseId, lanesMoved, withLogs, withTables } from './world.js'
 import { WRONG_KINDS, type Wrong } from './wrong-block.js'
 
 const MINUTE = 60_000
-
-async function asSuperuser<T>({ config }: World, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: urlOf(postgresAdminUrl(config), DATABASE) })
-  await client.connect()
-  try {
-    return await use(client)
-  } finally {
-    await client.end()
-  }
-}
-
-/** Some row of the table, by its place. */
-const someRow = (table: string): string => `ctid = (SELECT ctid FROM ${table} ORDER BY random() LIMIT 1)`
-const ALTERATIONS = [
-  `UPDATE store.intervals SET value = value + 1000 WHERE ${someRow('store.intervals')}`,
-  `DELETE FROM store.intervals WHERE ${someRow('store.intervals')}`,
-  `DELETE FROM store.readings WHERE ${someRow('store.readings')}`,
-  `UPDATE ledger.blocks SET counted = counted + 1 WHERE ${someRow('ledger.blocks')}`,
-  `DELETE FROM ledger.blocks WHERE ${someRow('ledger.blocks')}`,
-]
-
-/** Whoever finds it first tells of it: the projector's own audit goes round all the time, the command's at once. */
-export const rowsAltered: Fault = {
-  kind: 'rows-altered',
-  meaning:
-    'a superuser changes or deletes a row: until an audit (the projector’s own, or `meterchain audit --repair`) has made it again',
-  inject: async (world) => {
-    const statement = world.random.pick(ALTERATIONS)
-    const at = Date.now()
-    const { rowCount } = await asSuperuser(world, (client) => client.query(statement))
-    if (rowCount === 0) throw new Error(`no row to change: ${statement}`)
-    await runAudit(world.config, 10, [])
-    const isHealed = () =>
-      withTables(world, async (client) => {
-        const { rows } = await client.query(
-          `SELECT FROM analytics.repairs WHERE kind = 'reproject' AND status = 'completed' AND completed_at >= $1`,
-          [new Date(at)],
-        )
-        return rows.length > 0
-      })
-    return { told: statement.slice(0, statement.indexOf(' WHERE')), at, isHealed }
-  },
-}
-
-export const postgresEmptied: Fault = {
-  kind: 'postgres-emptied',
-  meaning: 'all tables are emptied: until all rows are there again',
-  inject: async (world) => {
-    await asSuperuser(world, async (client) => {
-      const { rows } = await client.query<{ names: string }>(
-        `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') AS names FROM pg_tables
-          WHERE schemaname IN ('ledger', 'store') AND tablename NOT IN ('faults', 'zones')`,
-      )
-      await client.query(`TRUNCATE ${rows[0]?.names}`)
-    })
-    return { told: 'ledger and store', at: Date.now() }
-  },
-}
 
 const MAX_GARBAGE_BYTES = 200_000
 
