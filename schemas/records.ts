@@ -142,7 +142,7 @@ export interface RegistryEvent {
   signatures: EventSignature[]
   meters: EnrolledMeter[]
 }
-export type RepairKind = 'resend' | 'reseal' | 'reproject' | 'replay' | 'restore' | 'epoch' | 'rebuild'
+export type RepairKind = 'resend' | 'reseal' | 'reproject' | 'replay' | 'restore' | 'epoch' | 'rebuild' | 'wait' | 'skip'
 export interface Repair {
   id: string
   kind: RepairKind
