@@ -42,6 +42,7 @@ const brokers = z
     (list) => list.every((each) => /^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(each)),
     'expected host:port,host:port',
   )
+const onOff = z.enum(['on', 'off'], 'expected on or off').transform((value) => value === 'on')
 const flag = z.enum(['true', 'false'], 'expected true or false').transform((value) => value === 'true')
 const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, 'expected 1 to 64 of A-Z a-z 0-9 . _ : -')
 const prefix = z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'expected up to 100 of A-Z a-z 0-9 . _ -')
@@ -140,6 +141,13 @@ const SETTINGS = {
     'rows/s',
     'that the projector compares with the logs, round and round, and heals; 0: none',
     whole(0, 10_000_000),
+  ),
+  restore: setting(
+    'RESTORE',
+    'on',
+    'on or off',
+    'whether the projector appends from its tables what topics chain and checkpoints have lost; off: meterchain restore does',
+    onOff,
   ),
   checkpointMillis: setting(
     'CHECKPOINT_MILLIS',

@@ -6,12 +6,15 @@ import type { Signatures } from '../schemas/ed25519.js'
 import { type Config, loadConfig } from './config.js'
 import { selfTest, sodiumSignatures } from './crypto/sodium.js'
 import { createKafka } from './kafka/client.js'
+import type { LogFault } from './kafka/log-fault.js'
 import { LogWriter } from './kafka/log-writer.js'
 import { registerSchemas, type SchemaIds } from './kafka/schema-ids.js'
 import { checkTopics } from './kafka/topics.js'
 import { type AuthorityKey, loadKeyFile } from './keys.js'
 import { createLogger } from './log.js'
 import { RegistryFollower } from './registry/registry-follower.js'
+import { tellInto } from './repairs/repair-events.js'
+import { RestoreRequests } from './restore/requests.js'
 import type { Stage } from './stage.js'
 
 export interface Runtime {
@@ -26,6 +29,8 @@ export interface Runtime {
   readonly folder: string
   /** The process cannot go on: it logs and exits, and its supervisor starts it from the log. */
   onFatal(error: Error): void
+  /** A log has lost records: it is told in topic repairs, for whoever has a replica. Never rejects. */
+  onLogFault?(fault: LogFault): Promise<void>
 }
 
 export interface Running {
@@ -52,6 +57,14 @@ export async function openRuntime(
   await checkTopics(kafka, config)
   const folder = join(config.home, 'state', stage.signs ? `${stage.name}-${config.authority}` : stage.name)
   const signatures = sodiumSignatures
+  const writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
+  const registering = registerSchemas(config, logger)
+  const requests = new RestoreRequests({
+    by: config.authority,
+    logger,
+    tell: async (event) => tellInto({ writer, ids: await registering })(event),
+  })
+  const onLogFault = (fault: LogFault) => requests.found(fault)
   const registry = await RegistryFollower.open({
     kafka,
     config,
@@ -59,13 +72,14 @@ export async function openRuntime(
     logger,
     signatures,
     onFailure: onFatal,
+    onLogFault,
   })
-  const writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
   const stop = async () => {
     await registry.close()
+    await requests.settled()
     await writer.disconnect()
   }
-  const opening = [registerSchemas(config, logger), writer.connect(), registry.start()] as const
+  const opening = [registering, writer.connect(), registry.start()] as const
   const ids = await Promise.all(opening)
     .then(async ([registered]) => {
       await registry.caughtUp()
@@ -77,7 +91,7 @@ export async function openRuntime(
       await stop()
       throw error
     })
-  return { config, logger, kafka, registry, writer, ids, signatures, folder, onFatal, stop }
+  return { config, logger, kafka, registry, writer, ids, signatures, folder, onFatal, onLogFault, stop }
 }
 
 /** How long a clean shutdown may take before the process ends all the same, milliseconds. */

@@ -17,7 +17,7 @@ export function followChain(
   { states, onFatal }: Stores,
   onFinal: (finalized: Finalized) => Promise<void>,
 ): ChainFollower {
-  const { kafka, config, logger, registry, signatures } = runtime
+  const { kafka, config, logger, registry, signatures, onLogFault } = runtime
   return new ChainFollower({
     kafka,
     config,
@@ -28,6 +28,7 @@ export function followChain(
     positions: new Map(lanesOf(runtime).map((lane) => [lane, states.position(lane)])),
     onFinal,
     onFailure: onFatal,
+    ...(onLogFault && { onLogFault }),
   })
 }
 

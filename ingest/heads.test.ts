@@ -66,7 +66,15 @@ test('a head follows final blocks, and is where it was after a restart', async (
   const meter = new SignedMeter('meter-1', chainId)
   const entries = Array.from({ length: 600 }, () => meter.next())
   expect(heads.answer('nobody')).toBeUndefined()
-  const before = { meter: 'meter-1', lane: laneOf('meter-1', 4), sequence: 0, hash: '00'.repeat(32), gaps: [], resend: [] }
+  const before = {
+    meter: 'meter-1',
+    lane: laneOf('meter-1', 4),
+    sequence: 0,
+    hash: '00'.repeat(32),
+    gaps: [],
+    resend: [],
+    reset: null,
+  }
   expect(heads.answer('meter-1')).toEqual(before)
   const uncounted = [{ entry: 298, code: 5 }]
   expect(await heads.apply(finalBlock(1n, entries.slice(0, 300), uncounted))).toBe(0)
@@ -84,11 +92,13 @@ test('a head follows final blocks, and is where it was after a restart', async (
   await again.stores.close()
 })
 
-test('a reset in the registry shows in the head at once', async () => {
+test('a reset in the registry shows in the head at once, with how far the meter counts before it', async () => {
   const { stores, heads } = open('reset')
   const previous = Buffer.alloc(32, 3)
   applyEvent(state, { kind: 'ResetMeter', meter: 'meter-2', sequence: 50, previous }, authorityKeys)
-  expect(heads.answer('meter-2')).toMatchObject({ sequence: 49, hash: previous.toString('hex'), gaps: [] })
+  const before = { sequence: 0, hash: '00'.repeat(32), gaps: [] }
+  const pending = { sequence: 50, previous: previous.toString('hex'), before }
+  expect(heads.answer('meter-2')).toMatchObject({ sequence: 49, hash: pending.previous, gaps: [], reset: pending })
   await stores.close()
 })
 

@@ -24,6 +24,16 @@ export interface HeadAnswer {
   readonly gaps: readonly Range[]
   /** What to send again: each open gap, and what was asked for above the head. */
   readonly resend: readonly Range[]
+  /** The newest reset, as long as nothing after it counts: the head is the place before its first reading. Else null. */
+  readonly reset: PendingReset | null
+}
+
+export interface PendingReset {
+  /** The next reading's sequence and link. */
+  readonly sequence: number
+  readonly previous: string
+  /** How far the meter's chain counts before the reset: so a device knows what of its own need not be told again. */
+  readonly before: Pick<HeadAnswer, 'sequence' | 'hash' | 'gaps'>
 }
 
 /** Entries folded in one go: 10 µs each, so that requests wait some 3 ms at most. */
@@ -62,10 +72,25 @@ export class Heads {
   /** A meter's head as of the final blocks and the registry's newest resets; undefined where it is not enrolled. */
   answer(meter: string): HeadAnswer | undefined {
     const { registry } = this
-    if (registry.meterAt(meter, registry.size) === undefined) return undefined
-    const state = headOf(this.states, registry, meter)
-    const gaps = state.gaps.map(({ from, to }) => ({ from, to }))
-    const resend = mergeRanges([...gaps, ...stillMissing(state, this.book.askedOf(meter))])
-    return { meter, lane: laneOf(meter, registry.lanes), sequence: state.sequence, hash: hex(state.hash), gaps, resend }
+    const facts = registry.meterAt(meter, registry.size)
+    if (facts === undefined) return undefined
+    const { reset } = facts
+    const before = this.states.get(meter)
+    const state = applyReset(before, reset)
+    const place = placeOf(state)
+    const resend = mergeRanges([...place.gaps, ...stillMissing(state, this.book.askedOf(meter))])
+    return { meter, lane: laneOf(meter, registry.lanes), ...place, resend, reset: pendingReset(before, reset) }
   }
+}
+
+const placeOf = ({ sequence, hash, gaps }: MeterState) => ({
+  sequence,
+  hash: hex(hash),
+  gaps: gaps.map(({ from, to }) => ({ from, to })),
+})
+
+/** A reset that lies within what counts already is none that anybody waits for. */
+function pendingReset(before: MeterState, reset: Reset | undefined): PendingReset | null {
+  if (reset === undefined || reset.since <= before.reset || reset.sequence <= before.sequence) return null
+  return { sequence: reset.sequence, previous: hex(reset.previous), before: placeOf(before) }
 }

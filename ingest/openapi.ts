@@ -50,13 +50,25 @@ const problem = object(
   },
   ['type', 'title', 'status', 'detail'],
 )
-const head = object({
-  meter: string('meter id'),
-  lane: integer('its lane'),
+const place = {
   sequence: integer('highest sequence that counts; 0: none yet'),
   hash: string('leaf hash of that reading, hexadecimal; zeros: none yet'),
   gaps: array(range, 'sequences below that do not count'),
+}
+const reset = object({
+  sequence: integer('sequence of the next reading'),
+  previous: string('what that reading links to, hexadecimal'),
+  before: object(place),
+})
+const head = object({
+  meter: string('meter id'),
+  lane: integer('its lane'),
+  ...place,
   resend: array(range, 'what to send again, in rising order'),
+  reset: {
+    description: 'where the meter goes on after a reset, as long as nothing after that counts, and how far it counts before',
+    oneOf: [reset, { type: 'null' }],
+  },
 })
 const heads = object({ heads: array(head), unknown: array({ type: 'string' }, 'ids of which no meter is enrolled') })
 

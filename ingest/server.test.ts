@@ -19,6 +19,12 @@ import { MEDIA_TYPES } from './parse.js'
 import { Room } from './room.js'
 import { buildServer, type ServerOptions } from './server.js'
 
+const RESET = {
+  sequence: 9,
+  previous: '03'.repeat(32),
+  before: { sequence: 4, hash: '04'.repeat(32), gaps: [{ from: 2, to: 3 }] },
+}
+
 const registry = testRegistry({ meters: 20 })
 const message = messageBuilder(TAGS.reading, registry.chainId)
 const closers: (() => Promise<void>)[] = []
@@ -66,7 +72,10 @@ async function open(plan: Plan = {}) {
     metrics,
     answerMillis: plan.answerMillis ?? 5_000,
   })
-  const head = (meter: string): HeadAnswer => ({ meter, lane: 0, sequence: 0, hash: '', gaps: [], resend: [{ from: 1, to: 2 }] })
+  const head = (meter: string): HeadAnswer => ({
+    ...{ meter, lane: 0, sequence: 0, hash: '', gaps: [], resend: [{ from: 1, to: 2 }] },
+    reset: meter === 'meter-2' ? RESET : null,
+  })
   const app = await buildServer({
     door,
     heads: { answer: (meter) => (meter.startsWith('meter-') ? head(meter) : undefined) },
@@ -210,6 +219,8 @@ describe('heads', () => {
   test('one, many, unknown', async () => {
     const { app, post } = await open()
     expect((await app.inject('/v1/meters/meter-1/head')).json()).toMatchObject({ meter: 'meter-1', resend: [{ from: 1, to: 2 }] })
+    expect((await app.inject('/v1/meters/meter-1/head')).json().reset).toBeNull()
+    expect((await app.inject('/v1/meters/meter-2/head')).json().reset).toEqual(RESET)
     const missing = await app.inject('/v1/meters/nobody/head')
     expect([missing.statusCode, missing.json().fault]).toEqual([404, 'unknown-meter'])
     const meters = Array.from({ length: 300 }, (_, index) => `meter-${index}`)

@@ -21,6 +21,8 @@ export interface PlainFollowerOptions {
   /** What topic checkpoints is folded by. */
   readonly checkpoints: CheckpointFoldOptions
   readonly registryReached: Reached
+  /** Records of repairs that are in the tables. */
+  onRepairs?(records: readonly LogRecord[]): void
   onFailure(error: Error): void
 }
 
@@ -84,6 +86,7 @@ export class PlainFollower {
     if (topic === 'checkpoints') for (const part of partsOf(fresh)) await this.#takeCheckpoints(part)
     else if (fresh.length > 0)
       this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))
+    if (topic === 'repairs') this.options.onRepairs?.(fresh)
   }
 
   async #takeUpCheckpoints(offset: bigint): Promise<void> {

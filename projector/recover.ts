@@ -125,18 +125,3 @@ async function hasLeftEvents(client: ClientBase, size: number): Promise<boolean>
   )
   return rows[0]?.any === true
 }
-
-/** Places within the log as it is. An offset outside it is of another topic, from before this one was made again: then the lane is
- *  read from its start, and the fold skips what is final already. */
-export function withinLog(
-  positions: ReadonlyMap<number, LanePosition>,
-  ends: ReadonlyMap<number, { readonly low: bigint; readonly high: bigint }>,
-): Map<number, LanePosition> {
-  return new Map(
-    [...positions].map(([lane, position]) => {
-      const { low, high } = ends.get(lane) ?? { low: 0n, high: 0n }
-      const isWithin = low <= position.nextOffset && position.nextOffset <= high
-      return [lane, isWithin ? position : { ...position, nextOffset: low }]
-    }),
-  )
-}

@@ -1,17 +1,22 @@
 /** The projector's shell: final blocks in, rows out. It goes on where the database's cursors stand. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import { ChainFollower } from '../infra/chain/chain-follower.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { Config } from '../infra/config.js'
 import { startHealthServer } from '../infra/health.js'
-import { endOffsets } from '../infra/kafka/log-reader.js'
+import type { LogFault } from '../infra/kafka/log-fault.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import { createMetrics, type Metrics } from '../infra/metrics.js'
 import type { RegistryFollower } from '../infra/registry/registry-follower.js'
+import { OpenRepairs } from '../infra/repairs/open-repairs.js'
 import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-events.js'
+import { type CarriedOut, carryOut } from '../infra/restore/carry-out.js'
+import type { RestorableTopic } from '../infra/restore/restorable.js'
+import { withPlans } from '../infra/restore/restore.js'
 import type { Running } from '../infra/stage-runtime.js'
 import { hex } from '../schemas/bytes.js'
 import type { Signatures } from '../schemas/ed25519.js'
@@ -26,11 +31,15 @@ import { evidenceMetric } from './evidence-metric.js'
 import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
 import { startQuery } from './query/start.js'
-import { type Recovered, recover, withinLog } from './recover.js'
+import { type Recovered, recover } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
 import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
 import { Replay } from './repairs/replay.js'
+import { Restorer } from './repairs/restorer.js'
+
+/** How long the end of a projector waits for what it has read, milliseconds. */
+const WRITTEN_MILLIS = 5_000
 
 export interface ProjectorDeps {
   readonly config: Config
@@ -72,7 +81,10 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
   const recovered = await recover(database, registry.state)
-  const tell = tellInto({ ...deps, metrics: metrics.registry })
+  const open = new OpenRepairs(deps.folder, logger)
+  const tellAny = tellInto({ ...deps, metrics: metrics.registry })
+  await open.endCutOff('reproject', tellAny)
+  const tell = open.through(tellAny, 'reproject')
   for (const lane of recovered.mended) await tellMended(lane, tell)
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const noteEvidence = await evidenceMetric(metrics.registry, database)
@@ -80,10 +92,16 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     measure(metrics, block)
     noteEvidence(block.evidence)
   }
+  const restorer = new Restorer({
+    ...{ isOn: config.restore, tell, logger, database },
+    restore: (topic) => restoreFromTables(topic, deps),
+  })
+  const onLogFault = (fault: LogFault) => void restorer.found(fault)
   const writers = startWriters(deps, onWritten, database, registryRows, recovered)
   const heights = () => new Map([...writers].map(([lane, writer]) => [lane, writer.height]))
   const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
   await replay.begin(heights())
+  const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
   const writerOf = (lane: number): LaneWriter => {
     const writer = writers.get(lane)
     if (writer === undefined) throw new BugError(`lane ${lane} is not written here`)
@@ -94,18 +112,21 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     verify: deps.signatures.verify,
     groupId: `meterchain-projector-${randomUUID()}`,
     certified: recovered.certified,
-    positions: withinLog(recovered.positions, await endOffsets(deps.kafka, config.topicPrefix, 'chain')),
+    positions: recovered.positions,
+    onLogFault,
     onFinal: async (finalized) => {
       const { lane } = finalized
       await writerOf(lane).take(finalized)
       metrics.queueDepth.set({ queue: `blocks-${lane}` }, writerOf(lane).depth)
       metrics.lag.set({ topic: 'chain', partition: lane }, Number(follower.lag(lane)))
     },
-    onFailure: deps.onFatal,
+    // what was read is written first: it may be in no log any more
+    onFailure: (error) => void Promise.race([idle(), pause(WRITTEN_MILLIS)]).then(() => deps.onFatal(error)),
   })
   const plain = new PlainFollower({
     ...{ ...deps, database, cursors: recovered.plain, checkpoints: foldOptions(deps), onFailure: deps.onFatal },
     registryReached: (size) => registry.reach(size),
+    onRepairs: (records) => restorer.takeRepairs(records),
   })
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
@@ -114,6 +135,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const endEvents = registry.onEvent(keepRegistry)
   keepRegistry()
   await Promise.all([follower.start(), plain.start()])
+  await restorer.start()
   const places = () =>
     new Map([
       ...[...writers].map(([lane, writer]) => [`chain/${lane}`, writer.place] as const),
@@ -122,9 +144,8 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     ])
   const watch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
   watch.start()
-  const audit = startAudit(deps, auditMetrics(metrics.registry), tell)
+  const audit = startAudit(deps, auditMetrics(metrics.registry), tell, restorer)
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
-  const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
   return {
     port: health.port,
     queryPort: query.port,
@@ -138,7 +159,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
       isStopping = true
       endEvents()
       database.endPatience()
-      await Promise.all([query.stop(), audit.stop(), watch.stop()])
+      await Promise.all([query.stop(), audit.stop(), watch.stop(), restorer.stop()])
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
       await registryRows.idle().catch(onFatal)
@@ -170,13 +191,25 @@ function startWriters(
   return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final)]))
 }
 
-function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair): ContinuousAudit {
-  const { config, kafka, registry, auditRoundMillis } = deps
+/** As `meterchain restore` does it, by appending alone. */
+async function restoreFromTables(topic: RestorableTopic, deps: ProjectorDeps): Promise<CarriedOut> {
+  const { kafka, config, logger, writer, ids, signatures, registry, databaseUrl } = deps
+  const restoring = { kafka, config, logger, writer, ids, verify: signatures.verify, onAppended: () => undefined }
+  const source = { replicaUrl: databaseUrl, chainId: registry.state.chainId, topics: [topic] }
+  const [done] = await withPlans(source, restoring, (plan) => carryOut(plan, false))
+  if (done === undefined) throw new BugError(`there was no plan to restore ${topic}`)
+  return done
+}
+
+function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair, restorer: Restorer): ContinuousAudit {
+  const { config, kafka, registry, logger, auditRoundMillis } = deps
   const registryReached = (size: number, millis: number) => registry.reach(size, millis)
+  const onMissed = (err: Error) => logger.warn({ err }, 'PostgreSQL is away; the next round of the audit sees the damage again')
   const audit = new ContinuousAudit({
-    ...{ ...foldOptions(deps), source: kafkaSource(kafka, config) },
-    ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger: deps.logger },
+    ...{ ...foldOptions(deps), source: kafkaSource(kafka, config, (damage) => void restorer.damaged(damage).catch(onMissed)) },
+    ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger },
     ...{ metrics, healing: { tell, by: 'projector', registryReached } },
+    onLost: (fault) => void restorer.found(fault),
     ...(auditRoundMillis !== undefined && { roundMillis: auditRoundMillis }),
   })
   audit.start()

@@ -183,7 +183,7 @@ const registryEvent = record('RegistryEvent', 'A record of topic registry; count
 const repair = record('Repair', 'What broke, and what was done; asks, and proves nothing', {
   version: 'int',
   id: 'string',
-  kind: enumeration('RepairKind', ['resend', 'reseal', 'reproject', 'replay', 'restore', 'epoch', 'rebuild']),
+  kind: enumeration('RepairKind', ['resend', 'reseal', 'reproject', 'replay', 'restore', 'epoch', 'rebuild', 'wait', 'skip']),
   lane: field('int', '-1: none'),
   subject: 'string',
   fault: 'string',

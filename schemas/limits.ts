@@ -30,6 +30,15 @@ export const LIMITS = {
   idBytes: 64,
   textBytes: 1_024,
   tariffBytes: 256 * 1024,
+  /** What practitioners name; a meter's tariff registers are 1.8.1 to 1.8.8. A signal names a zone by one digit. */
+  tariffZones: 8,
+  tariffRules: 64,
+  /** Years of holidays in one document. */
+  tariffHolidays: 400,
+  /** A price, as its integer: a month's sums of products stay exact wherever integers of 128 bits or decimals are used. */
+  tariffPrice: 1_000_000_000_000,
+  /** Changes of a zone's offset: two a year for 250 years. */
+  zoneTransitions: 500,
   authorities: 100,
   /** Weights are added and multiplied by 3 without leaving exact integers. */
   totalWeight: 1_000_000_000_000,

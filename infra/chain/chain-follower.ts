@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { BugError, TransientError } from '../../schemas/errors.js'
 import { isOrdinarySkip, type LaneRules } from '../../schemas/lane-fold.js'
 import type { Config } from '../config.js'
+import { faultOfDamage, type LogFault } from '../kafka/log-fault.js'
 import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 import { type Certified, LaneEvidence } from './lane-evidence.js'
@@ -26,6 +27,8 @@ export interface ChainFollowerOptions {
   onFinal(finalized: Finalized): Promise<void> | void
   onSkipped?(lane: number, offset: bigint, reason: string): void
   onFailure(error: Error): void
+  /** The log has lost records; it goes on without them. */
+  onLogFault?(fault: LogFault): void
 }
 
 export class ChainFollower {
@@ -44,12 +47,13 @@ export class ChainFollower {
   }
 
   async start(): Promise<void> {
-    const { kafka, config, logger, groupId, onFailure } = this.options
+    const { kafka, config, logger, groupId, onFailure, onLogFault } = this.options
     const { topicPrefix } = config
-    await rewindWrongPlaces(this.lanes.values(), { kafka, topicPrefix, logger })
+    await rewindWrongPlaces(this.lanes.values(), { kafka, topicPrefix, logger, ...(onLogFault && { onLogFault }) })
     this.reader = new LogReader({
       ...{ kafka, groupId, logger, topicPrefix, onFailure },
       positions: [...this.lanes.values()].map((each) => ({ topic: 'chain', partition: each.lane, offset: each.nextOffset })),
+      onDamaged: (damage) => onLogFault?.(faultOfDamage(damage)),
       onRecords: async (_topic, lane, records, end, reached) => {
         await this.takeAll(lane, records, end)
         this.reached.set(lane, reached)

@@ -8,6 +8,7 @@ import { splitEntries } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import type { Config } from '../config.js'
 import type { Readiness } from '../health.js'
+import { faultOfDamage, type LogFault } from '../kafka/log-fault.js'
 import { endOffsets, LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules } from './lane-reader.js'
@@ -125,6 +126,8 @@ export interface LaneFeedsOptions {
   onVoid?(feed: LaneFeed, candidate: Candidate, at: number): Promise<void> | void
   onSkipped?(feed: LaneFeed, offset: bigint, reason: string): void
   onFailure(error: Error): void
+  /** The log has lost records; it goes on without them. */
+  onLogFault?(fault: LogFault): void
 }
 
 export class LaneFeeds {
@@ -143,9 +146,9 @@ export class LaneFeeds {
   /** Resolves when all lanes are read. Rejects where the logs do not hold what is needed, or the broker stays away. */
   async start(): Promise<void> {
     const { options } = this
-    const { kafka, groupId, logger, config, onFailure } = options
+    const { kafka, groupId, logger, config, onFailure, onLogFault } = options
     const readers = [...this.feeds.values()].map((feed) => feed.reader)
-    await rewindWrongPlaces(readers, { kafka, topicPrefix: config.topicPrefix, logger })
+    await rewindWrongPlaces(readers, { kafka, topicPrefix: config.topicPrefix, logger, ...(onLogFault && { onLogFault }) })
     const ranges = await endOffsets(kafka, config.topicPrefix, 'readings')
     for (const feed of this.feeds.values()) feed.skipDeleted(ranges.get(feed.lane)?.low ?? 0n)
     this.endEvents = options.registry.onEvent(({ event }) => {
@@ -159,6 +162,7 @@ export class LaneFeeds {
         { topic: 'chain', partition: feed.lane, offset: feed.reader.nextOffset },
         { topic: 'readings', partition: feed.lane, offset: feed.readingsNext },
       ]),
+      onDamaged: (damage) => onLogFault?.(faultOfDamage(damage)),
       onRecords: (topic, lane, records, end) =>
         topic === 'chain' ? this.takeChain(lane, records, end) : this.takeReadings(lane, records, end),
     })

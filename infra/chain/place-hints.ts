@@ -7,6 +7,7 @@ import type { FinalBlock } from '../../schemas/lane-fold.js'
 import { decodeChainRecord } from '../../schemas/records.js'
 import type { FetchedMessage } from '../kafka/checked-fetch.js'
 import { LogLook } from '../kafka/fetch-once.js'
+import type { LogFault } from '../kafka/log-fault.js'
 import { endOffsets, type OffsetRange } from '../kafka/log-reader.js'
 import type { LaneReader } from './lane-reader.js'
 
@@ -16,33 +17,51 @@ export function certifies({ value }: Pick<FetchedMessage, 'value'>, { hash }: Pi
   return record?.kind === 'vote' && record.vote.judgement.kind === 'accept' && equalBytes(record.vote.block, hash)
 }
 
+export interface PlaceHints {
+  readonly kafka: Kafka
+  readonly topicPrefix: string
+  readonly logger: Logger
+  /** Told where a log has lost the records that a reader's place stands after. */
+  onLogFault?(fault: LogFault): void
+}
+
 /** Sends those back to the start of the log whose place is not after the certificate of their final block: there they skip what is
  *  final already. */
 export async function rewindWrongPlaces(
   readers: Iterable<LaneReader>,
-  { kafka, topicPrefix, logger }: { readonly kafka: Kafka; readonly topicPrefix: string; readonly logger: Logger },
+  { kafka, topicPrefix, logger, onLogFault }: PlaceHints,
+  topic: 'chain' | 'checkpoints' = 'chain',
 ): Promise<void> {
-  const placed = [...readers].filter(({ nextOffset }) => nextOffset > 0n)
+  const ends = await endOffsets(kafka, topicPrefix, topic)
+  const partitionOf = ({ lane }: LaneReader) => (topic === 'chain' ? lane : 0)
+  const rangeOf = (reader: LaneReader) => ends.get(partitionOf(reader)) ?? { low: 0n, high: 0n }
+  const placed = [...readers].filter((reader) => reader.nextOffset > 0n || rangeOf(reader).low > 0n)
   if (placed.length === 0) return
-  const ends = await endOffsets(kafka, topicPrefix, 'chain')
   await LogLook.with(kafka, async (look) => {
     for (const reader of placed) {
-      const range = ends.get(reader.lane) ?? { low: 0n, high: 0n }
-      if (isWithin(reader, range) && (await isAfterCertificate(reader, look, `${topicPrefix}chain`))) continue
-      const { lane, nextOffset } = reader
+      const [partition, range] = [partitionOf(reader), rangeOf(reader)]
+      if (isWithin(reader, range) && (await isAfterCertificate(reader, look, `${topicPrefix}${topic}`, partition))) continue
+      const { nextOffset: from, state } = reader
       logger.warn(
-        { lane, nextOffset: String(nextOffset), height: String(reader.state.final.height) },
-        'chain is not the log that it was: the lane is read from its start. Where blocks are missing in it: meterchain restore',
+        { topic, partition, nextOffset: String(from), height: String(state.final.height) },
+        'this is not the log that it was: the lane is read from its start, and what is missing in it is asked for',
       )
       reader.rewind(range.low)
+      const detail = `it holds offsets ${range.low} to ${range.high}, and ${from} does not follow the certificate of height ${state.final.height}`
+      onLogFault?.({ topic, partition, fault: 'records-lost', from, detail })
     }
   })
 }
 
 const isWithin = ({ nextOffset }: LaneReader, { low, high }: OffsetRange) => low < nextOffset && nextOffset <= high
 
-async function isAfterCertificate({ lane, nextOffset, state }: LaneReader, look: LogLook, topic: string): Promise<boolean> {
-  const { messages } = await look.at(topic, lane, nextOffset - 1n)
+async function isAfterCertificate(
+  { nextOffset, state }: LaneReader,
+  look: LogLook,
+  topic: string,
+  partition: number,
+): Promise<boolean> {
+  const { messages } = await look.at(topic, partition, nextOffset - 1n)
   const before = messages.find(({ offset }) => BigInt(offset) === nextOffset - 1n)
   return before !== undefined && certifies(before, state.final)
 }

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { type DeliveryReport, deliver } from '../../ingest/meter/deliver.js'
 import { MeterStore } from '../../ingest/meter/meter-store.js'
 import { messages, simulatedMeter } from '../../ingest/simulate/messages.js'
-import { hex } from '../../schemas/bytes.js'
+import { fromHex, hex } from '../../schemas/bytes.js'
 import { faultOfCode } from '../../schemas/faults.js'
 import { sha256 } from '../../schemas/hash.js'
 import { leafHash } from '../../schemas/merkle.js'
@@ -151,9 +151,9 @@ const SEED = 77
 const seedOf = (meter: string) => sha256(Buffer.from(`odd meter ${meter}`))
 
 /** A software meter: its readings, signed and kept until they count. */
-function store(name: string, meter: string): MeterStore {
+function store(name: string, meter: string, seed = seedOf): MeterStore {
   const made = new MeterStore({ path: join(all.home, name), chainId: all.ledger.chainId })
-  made.create([meter], seedOf)
+  made.create([meter], seed)
   return made
 }
 
@@ -212,7 +212,7 @@ test(
 )
 
 test(
-  'a meter that lost its disk is set aside, and goes on after a reset, from its sequence and with its link',
+  'a meter that lost its disk is set aside, and goes on by itself after a reset, with what it signed meanwhile and a new key',
   async () => {
     const meter = simulatedMeter(3, SEED)
     await enrol(meter)
@@ -220,18 +220,45 @@ test(
     sign(before, meter, 5)
     await deliverAll(before, meter)
     await before.close()
-    const empty = store('empty', meter)
-    sign(empty, meter, 3, 50)
-    expect(await deliverAll(empty, meter)).toMatchObject({ confirmed: 0, left: 3, setAside: [{ meter }] })
-    await empty.close()
-    const previous = sha256(Buffer.from('a new disk'))
-    await all.submit({ kind: 'ResetMeter', meter, sequence: 100, previous })
-    await untilHead(meter, 99)
-    const device = new SignedMeter(meter, all.ledger.chainId)
-    Object.assign(device, { keys: newKeyPair(seedOf(meter)), sequence: 99, previous })
-    await client.send([device.next(), device.next()])
-    await untilHead(meter, 101)
-    await expectEachOnce(meter, [...upTo(5), 100, 101])
+    const empty = store('empty', meter, (id) => sha256(seedOf(id)))
+    try {
+      sign(empty, meter, 3, 50)
+      expect(await deliverAll(empty, meter)).toMatchObject({ confirmed: 0, left: 3, setAside: [{ meter }] })
+      const previous = sha256(Buffer.from('a new disk'))
+      await all.submit({ kind: 'RotateMeterKey', meter, fromSequence: 100, key: empty.publicKey(meter) })
+      await all.submit({ kind: 'ResetMeter', meter, sequence: 100, previous })
+      await untilHead(meter, 99)
+      expect(await deliverAll(empty, meter)).toMatchObject({ confirmed: 3, left: 0, resets: 1, setAside: [] })
+      sign(empty, meter, 2, 53)
+      expect(await deliverAll(empty, meter)).toMatchObject({ confirmed: 2, left: 0, resets: 0, setAside: [] })
+    } finally {
+      await empty.close()
+    }
+    await expectEachOnce(meter, [...upTo(5), 100, 101, 102, 103, 104])
+  },
+  MINUTE,
+)
+
+test(
+  'a meter that comes back with an old copy of its disk and its old key goes on after a reset too',
+  async () => {
+    const meter = simulatedMeter(4, SEED)
+    await enrol(meter)
+    const [lost, copy] = [store('lost', meter), store('copy', meter)]
+    try {
+      for (const each of [lost, copy]) sign(each, meter, 4)
+      expect(await deliverAll(lost, meter)).toMatchObject({ confirmed: 4, left: 0 })
+      sign(lost, meter, 2, 4)
+      expect(await deliverAll(lost, meter)).toMatchObject({ confirmed: 2, left: 0 })
+      expect(await deliverAll(copy, meter)).toMatchObject({ confirmed: 0, left: 4, setAside: [{ meter }] })
+      const { sequence, hash } = await headOf(meter)
+      await all.submit({ kind: 'ResetMeter', meter, sequence: sequence + 1, previous: fromHex(hash) })
+      await until('the door knows the reset', MINUTE, async () => (await headOf(meter)).reset !== null)
+      expect(await deliverAll(copy, meter)).toMatchObject({ confirmed: 4, left: 0, resets: 1, setAside: [] })
+    } finally {
+      await Promise.all([lost.close(), copy.close()])
+    }
+    await expectEachOnce(meter, upTo(10))
   },
   MINUTE,
 )

@@ -22,7 +22,7 @@ let system: LocalSystem
 beforeAll(async () => {
   if (!isFull) return
   buildStages()
-  system = await localSystem('restore')
+  system = await localSystem('restore', { METERCHAIN_RESTORE: 'off' })
   await cliMust('up')
 }, 3 * MINUTE)
 afterAll(() => system?.remove(), MINUTE)

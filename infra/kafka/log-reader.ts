@@ -78,7 +78,7 @@ export interface LogReaderOptions {
   ): Promise<void> | void
   /** Once: the reader has stopped for good. */
   onFailure(error: Error): void
-  /** Records were stepped over, because nobody can read them. Awaited, before what follows them. */
+  /** Records were stepped over, because nobody can read them; of registry: the reader ends at them. Awaited, before what follows. */
   onDamaged?(damage: LogDamage): Promise<void> | void
   /** For the restore alone: steps over damaged records of registry too. */
   readonly stepsOverAll?: boolean
@@ -357,8 +357,11 @@ export class LogReader {
     if (high < place.seek) throw lost(topic, partition, place.seek, { low: 0n, high })
     if (at > place.seek) {
       const damage = { topic: this.shortName(topic), partition, from: place.seek, to: at, reason }
-      if (UNBROKEN.has(damage.topic) && this.options.stepsOverAll !== true) throw new DamagedLogError(topic, damage)
       const { logger, onDamaged } = this.options
+      if (UNBROKEN.has(damage.topic) && this.options.stepsOverAll !== true) {
+        await onDamaged?.(damage)
+        throw new DamagedLogError(topic, damage)
+      }
       logger.error({ topic, partition, from: String(damage.from), to: String(at), reason }, 'damaged records are stepped over')
       await onDamaged?.(damage)
       await this.deliver(topic, partition, [], at, high)

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test } from '@jest/globals'
-import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import pino from 'pino'
 import { AVRO_SCHEMAS, type RecordName, VERSION } from '../../schemas/avsc.js'
 import { TransientError } from '../../schemas/errors.js'
@@ -46,6 +46,18 @@ test('every record is registered by its name, for readers of old and new', async
     expect(config).toEqual({ compatibilityLevel: 'FULL_TRANSITIVE' })
   }
   expect(idsOf(await registerSchemas({ registryUrl, home }, logger))).toEqual(idsOf(ids))
+}, 60_000)
+
+test('a server that holds the schema of before, with fewer kinds of repair, takes the present one too', async () => {
+  const before = JSON.stringify(AVRO_SCHEMAS.Repair).replace(',"wait","skip"', '')
+  const registry = new SchemaRegistry({ host: registryUrl })
+  const subject = 'meterchain.Repair'
+  const { id } = await registry.register(
+    { type: SchemaType.AVRO, schema: before },
+    { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE },
+  )
+  const ids = await registerSchemas({ registryUrl, home }, logger)
+  expect(ids.frame('Repair', Buffer.alloc(0)).readUInt32BE(1)).not.toBe(id)
 }, 60_000)
 
 test('a generic tool reads a record through the registry', async () => {

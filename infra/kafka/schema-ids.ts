@@ -37,8 +37,12 @@ function prefixOf(id: number): Buffer {
   return prefix
 }
 
+/** Where an enumeration has grown, readers of the schema before cannot read what is new, so a server refuses it under one subject with
+ *  that: it has a subject of its own. Records name their schema by its id, so nobody who reads them notices. */
+const GROWN: Partial<Record<RecordName, string>> = { Repair: '.2' }
+
 /** Subjects are the records' full names: a topic holds several kinds (Confluent's RecordNameStrategy). */
-export const subjectOf = (recordName: RecordName): string => `meterchain.${recordName}`
+export const subjectOf = (recordName: RecordName): string => `meterchain.${recordName}${GROWN[recordName] ?? ''}`
 
 /** Another text of the schemas, or another server, has other ids. */
 const fingerprint = (url: string): string => hex(sha256(Buffer.from(`${url}\n${JSON.stringify(AVRO_SCHEMAS)}`)))

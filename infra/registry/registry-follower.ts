@@ -9,6 +9,7 @@ import { BugError, TransientError } from '../../schemas/errors.js'
 import type { RegistryEvent } from '../../schemas/records.js'
 import { RegistryState } from '../../schemas/registry/state.js'
 import { LogLook } from '../kafka/fetch-once.js'
+import { faultOfDamage, type LogFault } from '../kafka/log-fault.js'
 import { LogReader, type LogRecord, offsetRanges, readLog } from '../kafka/log-reader.js'
 import { LmdbRegistryStore } from './lmdb-registry-store.js'
 import { RegistryLog, valueHash } from './registry-log.js'
@@ -24,6 +25,8 @@ export interface RegistryFollowerOptions {
   readonly cachedMeters?: number
   /** After it was started: it cannot go on, the process should exit. Default: it ends the process as an uncaught exception. */
   readonly onFailure?: (error: Error) => void
+  /** A record cannot be read; awaited, before it ends. */
+  readonly onLogFault?: (fault: LogFault) => Promise<void> | void
 }
 
 /** An event that counts, after it was folded and committed. */
@@ -91,6 +94,7 @@ export class RegistryFollower {
       logger,
       topicPrefix: config.topicPrefix,
       positions: [{ topic: TOPIC, partition: 0, offset: this.#log.from }],
+      onDamaged: (damage) => this.#options.onLogFault?.(faultOfDamage(damage)),
       onRecords: (_topic, _partition, records, _end, reached) => this.#fold(records, reached),
       onFailure: (error) => this.#fail(error),
     })

@@ -16,9 +16,8 @@ import { ensureTopics, recreateTopic } from '../kafka/topics.js'
 import type { TopicName } from '../stage.js'
 import { FreshLane } from './fresh-lane.js'
 import type { Replica } from './replica.js'
+import type { RestorableTopic } from './restorable.js'
 import { recordsOf, type VerifiedReplica } from './verify-replica.js'
-
-export type RestorableTopic = 'chain' | 'registry' | 'checkpoints'
 
 export interface RestoreDeps {
   readonly kafka: Kafka

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pino from 'pino'
 import { hex } from '../../schemas/bytes.js'
 import { stripPrefix } from '../../schemas/records.js'
@@ -23,8 +23,9 @@ import { openProjecting, type Projecting } from '../testing/projecting.js'
 import { testRegistry } from '../testing/registry.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
+import type { RestorableTopic } from './restorable.js'
 import { withPlans } from './restore.js'
-import type { PartitionPlan, RestorableTopic, RestoreDeps, TopicPlan } from './restore-topic.js'
+import type { PartitionPlan, RestoreDeps, TopicPlan } from './restore-topic.js'
 
 const MINUTE = 60_000
 const logger = pino({ level: 'silent' })
@@ -36,7 +37,9 @@ let deps: RestoreDeps
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  line = await openProjecting('restore', database, logger)
+  // the command is looked at first, then the projector does the same by itself
+  const settings = { METERCHAIN_RESTORE: 'off', METERCHAIN_AUDIT_ROWS_PER_SECOND: '20000' }
+  line = await openProjecting('restore', database, logger, settings)
   const kafka = createKafka(line.config, logger)
   writer = new LogWriter({ kafka, topicPrefix: line.config.topicPrefix, logger })
   await writer.connect()
@@ -288,3 +291,48 @@ test(
   },
   MINUTE,
 )
+
+describe('by itself', () => {
+  const restarted = async (restore: boolean) => {
+    await line.running?.stop()
+    await line.start({ restore })
+  }
+  beforeAll(() => restarted(true), MINUTE)
+  afterAll(() => restarted(false), MINUTE)
+
+  /** Until the projector has told so many ends since then, and a reader with nothing else in hand comes to all. */
+  async function healed(since: Date, fault: string, lanes: readonly number[]): Promise<void> {
+    const rows = await line.repairs('restore', since, (told) => told.length >= lanes.length)
+    expect(rows.map(({ lane }) => lane).sort()).toEqual(lanes)
+    for (const row of rows) expect(row).toMatchObject({ subject: 'topic chain', fault, by: 'projector' })
+    await expectRestored()
+  }
+
+  fullTest(
+    'a damaged block: the audit of the projector finds it, and what only the tables hold is appended, under load',
+    async () => {
+      const since = new Date()
+      const load = line.startLoad()
+      const file = segmentFile(`${line.config.topicPrefix}chain`, 1)
+      flipBit(file, batchPlaces(file).at(-3)?.firstOffset ?? 0n, BATCH_FIELD.records + 40)
+      await line.repairs('restore', since, (told) => told.length > 0)
+      await load.end()
+      await healed(since, 'records-damaged', [1])
+      expect(await line.metrics()).toMatch(/meterchain_repairs_total\{kind="restore",status="completed",.*\} [1-9]/)
+    },
+    MINUTE,
+  )
+
+  test(
+    'a topic that was deleted and made again, while it is written to',
+    async () => {
+      const since = new Date()
+      await recreateTopic(deps.kafka, line.config, 'chain')
+      const load = line.startLoad()
+      await line.repairs('restore', since, (told) => told.length >= 2)
+      await load.end()
+      await healed(since, 'records-lost', [0, 1])
+    },
+    MINUTE,
+  )
+})

@@ -7,7 +7,8 @@ import type { Hash } from '../../schemas/hash.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { LmdbRegistryStore } from '../registry/lmdb-registry-store.js'
 import { Replica } from './replica.js'
-import { planChain, planList, type RestorableTopic, type RestoreDeps, type TopicPlan } from './restore-topic.js'
+import { RESTORABLE, type RestorableTopic } from './restorable.js'
+import { planChain, planList, type RestoreDeps, type TopicPlan } from './restore-topic.js'
 import { verifyReplica } from './verify-replica.js'
 
 export interface RestoreOptions {
@@ -39,7 +40,7 @@ export async function withPlans<T>(
         )
       }
       const done: T[] = []
-      for (const topic of IN_ORDER.filter((each) => topics.includes(each))) done.push(await use(await plan(topic)))
+      for (const topic of RESTORABLE.filter((each) => topics.includes(each))) done.push(await use(await plan(topic)))
       return done
     })
   } finally {
@@ -47,7 +48,3 @@ export async function withPlans<T>(
     rmSync(folder, { recursive: true, force: true })
   }
 }
-
-/** A block names events of the registry. */
-const IN_ORDER: readonly RestorableTopic[] = ['registry', 'chain', 'checkpoints']
-export const RESTORABLE = IN_ORDER

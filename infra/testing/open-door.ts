@@ -9,6 +9,7 @@ export interface Head {
   readonly hash: string
   readonly gaps: { from: number; to: number }[]
   readonly resend: object[]
+  readonly reset: object | null
 }
 
 export interface OpenDoor {

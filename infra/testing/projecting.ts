@@ -37,6 +37,7 @@ const LOAD_RESTS = 4
 export interface ToldRepairRow {
   readonly lane: number | null
   readonly subject: string
+  readonly fault: string
   readonly detail: string
   readonly by: string
 }
@@ -141,7 +142,13 @@ export class Projecting {
     }
     this.running = await startProjector({
       ...{ config, logger, kafka, registry: this.follower, signatures: sodiumSignatures, databaseUrl: database.writerUrl },
-      ...{ folder, writer: this.#writer, ids: new SchemaIds({ Repair: 1 }), onFatal, auditRoundMillis: 200 },
+      ...{
+        folder,
+        writer: this.#writer,
+        ids: new SchemaIds({ Block: 1, SignedVote: 2, RegistryEvent: 3, Repair: 4 }),
+        onFatal,
+        auditRoundMillis: 200,
+      },
     })
   }
 
@@ -248,7 +255,7 @@ export class Projecting {
       async () => {
         const { rows } = await this.asAdmin((client) =>
           client.query<ToldRepairRow>(
-            `SELECT lane, subject, detail, by FROM analytics.repairs
+            `SELECT lane, subject, fault, detail, by FROM analytics.repairs
               WHERE kind = $1 AND status = 'completed' AND took IS NOT NULL AND requested_at >= $2 ORDER BY requested_at`,
             [kind, since],
           ),
@@ -258,6 +265,11 @@ export class Projecting {
       },
       () => last,
     )
+  }
+
+  /** As Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.running?.port}/metrics`)).text()
   }
 
   /** What was reached is kept beside the database, once a second. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { ZERO_HASH } from '../../schemas/hash.js'
 import { leafHash } from '../../schemas/merkle.js'
-import { advance, type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
+import { advance, applyReset, type MeterState, NEW_METER, type Reset } from '../../schemas/meter-chain.js'
 import { decodeSignedReading, splitEntries } from '../../schemas/records.js'
 
 export type Answer =
@@ -17,6 +17,8 @@ export class SmallDoor {
   readonly faults = new Map<string, string>()
   /** Meters that `heads` does not know. */
   readonly unknown = new Set<string>()
+  /** Resets of the registry, by meter. */
+  readonly resets = new Map<string, Reset>()
   /** Each request's readings, as (meter, sequence). */
   readonly requests: { meter: string; sequence: number }[][] = []
   headRequests = 0
@@ -39,6 +41,10 @@ export class SmallDoor {
   }
 
   state(meter: string): MeterState {
+    return applyReset(this.#before(meter), this.resets.get(meter))
+  }
+
+  #before(meter: string): MeterState {
     return this.states.get(meter) ?? NEW_METER
   }
 
@@ -88,19 +94,20 @@ export class SmallDoor {
   #heads(meters: string[]) {
     const known = meters.filter((meter) => !this.unknown.has(meter))
     const heads = known.map((meter) => {
-      const { sequence, hash, gaps } = this.state(meter)
-      return {
-        meter,
-        lane: 0,
-        sequence,
-        hash: (sequence === 0 ? ZERO_HASH : hash).toString('hex'),
-        gaps: gaps.map(({ from, to }) => ({ from, to })),
-        resend: [],
-      }
+      const [before, state, reset] = [this.#before(meter), this.state(meter), this.resets.get(meter)]
+      const isPending = reset !== undefined && reset.since > before.reset && reset.sequence > before.sequence
+      const place = { sequence: reset?.sequence, previous: reset?.previous.toString('hex'), before: placeOf(before) }
+      return { meter, lane: 0, ...placeOf(state), resend: [], reset: isPending ? place : null }
     })
     return { heads, unknown: meters.filter((meter) => this.unknown.has(meter)) }
   }
 }
+
+const placeOf = ({ sequence, hash, gaps }: MeterState) => ({
+  sequence,
+  hash: hash.toString('hex'),
+  gaps: gaps.map(({ from, to }) => ({ from, to })),
+})
 
 function reply(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers })

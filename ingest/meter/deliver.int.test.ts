@@ -59,7 +59,16 @@ describe('a delivery', () => {
     signed(ids, 20)
     const seen: number[] = []
     const report = await run({ batchReadings: 50, openMeters: 7, onProgress: ({ confirmed }) => seen.push(confirmed) })
-    expect(report).toEqual({ accepted: 600, confirmed: 600, resends: 0, refused: {}, givenUp: 0, setAside: [], left: 0 })
+    expect(report).toEqual({
+      accepted: 600,
+      confirmed: 600,
+      resends: 0,
+      resets: 0,
+      refused: {},
+      givenUp: 0,
+      setAside: [],
+      left: 0,
+    })
     expect(seen.at(-1)).toBe(600)
     for (const id of ids) expect(door.state(id)).toMatchObject({ sequence: 20, gaps: [], hash: store.end(id).hash })
   })
@@ -125,7 +134,8 @@ describe('a delivery', () => {
   test('sends at once again what was refused for the moment', async () => {
     signed(['m-1'], 6)
     door.faults.set('m-1 4', 'unavailable')
-    const report = await run({ resendMillis: 60_000, onProgress: () => door.faults.clear() })
+    const pass = () => (door.requests.length > 0 ? door.faults.clear() : undefined)
+    const report = await run({ resendMillis: 60_000, onProgress: pass })
     expect(report).toMatchObject({ confirmed: 6, left: 0, refused: { unavailable: 1 }, resends: 0 })
   })
 
@@ -192,6 +202,91 @@ describe('a delivery', () => {
     expect(store.countUnconfirmed()).toBe(24)
     door.disturb = () => undefined
     expect(await run()).toMatchObject({ confirmed: 24, left: 0 })
+  })
+})
+
+describe('a reset', () => {
+  const link = sha256(Buffer.from('a link'))
+  const reset = (meter: string, sequence = 100) => door.resets.set(meter, { sequence, previous: link, since: 9 })
+  const other = { hash: sha256(Buffer.from('another device')), gaps: [], reset: 0 }
+  const readingOf = ({ entry }: { entry: Buffer }) => decodeSignedReading(entry)?.reading
+
+  test('is taken up by a meter that lost its disk: what it signed since is signed again from there, once', async () => {
+    signed(['m-1', 'm-2'], 3)
+    door.states.set('m-1', { ...other, sequence: 7 })
+    expect(await run()).toMatchObject({ confirmed: 3, left: 3, resets: 0, setAside: [{ meter: 'm-1' }] })
+    reset('m-1')
+    const report = await run()
+    expect(report).toMatchObject({ confirmed: 3, left: 0, resets: 1, setAside: [] })
+    expect(door.state('m-1')).toMatchObject({ sequence: 102, gaps: [], hash: store.end('m-1').hash })
+    signed(['m-1'], 2)
+    expect(await run()).toMatchObject({ confirmed: 2, left: 0, resets: 0 })
+    expect(door.state('m-1')).toMatchObject({ sequence: 104, gaps: [] })
+  })
+
+  test('that comes with a new key while the door refuses what was signed with it is taken up at once', async () => {
+    signed(['m-1'], 3)
+    for (const sequence of [1, 2, 3]) door.faults.set(`m-1 ${sequence}`, 'bad-signature')
+    door.disturb = () => void reset('m-1')
+    expect(await run()).toMatchObject({ confirmed: 3, left: 0, resets: 1, refused: { 'bad-signature': 3 }, setAside: [] })
+    expect(door.state('m-1')).toMatchObject({ sequence: 102, gaps: [] })
+  })
+
+  test('that is taken up does not mend what is refused for another reason', async () => {
+    signed(['m-1'], 2)
+    door.faults.set('m-1', 'bad-signature')
+    reset('m-1')
+    const { setAside, left, resets } = await run()
+    expect({ left, resets }).toEqual({ left: 2, resets: 1 })
+    expect(setAside).toEqual([{ meter: 'm-1', reason: 'sequence 100 is refused as bad-signature: as told' }])
+  })
+
+  test('leaves out what counts already, keeps what a gap misses, and names what is corrected by its new sequence', async () => {
+    signed(['m-1'], 5)
+    const corrections = [1, 4].map((revises) => ({ ...message('m-1', 9), content: { ...message('m-1', 9).content, revises } }))
+    store.sign(corrections)
+    const entries = store.unconfirmed('m-1', 1, 9).map(({ entry }) => entry)
+    await client.send([1, 2, 3, 5].flatMap((sequence) => entries[sequence - 1] ?? []))
+    expect(door.state('m-1')).toMatchObject({ sequence: 5, gaps: [{ from: 4, to: 4 }] })
+    reset('m-1', 6)
+    let signedAgain: ReturnType<typeof readingOf>[] = []
+    door.disturb = () => {
+      const all = store.unconfirmed('m-1', 0, 9)
+      if (all[0]?.sequence === 6) signedAgain = all.map(readingOf)
+      return undefined
+    }
+    expect(await run()).toMatchObject({ confirmed: 7, left: 0, resets: 1 })
+    expect(signedAgain.map((each) => [each?.sequence, each?.profiles[0]?.values[0], each?.revises])).toEqual([
+      [6, 3, null],
+      [7, 9, 1],
+      [8, 9, 6],
+    ])
+    expect(signedAgain[0]?.previous).toEqual(link)
+    expect(door.state('m-1')).toMatchObject({ sequence: 8, gaps: [] })
+  })
+
+  test('after which another device went on is taken up by no second one', async () => {
+    signed(['m-1'], 2)
+    reset('m-1')
+    door.states.set('m-1', { ...other, sequence: 101, reset: 9 })
+    expect(await run()).toMatchObject({ confirmed: 0, left: 2, resets: 0, setAside: [{ meter: 'm-1' }] })
+  })
+
+  test('of a meter whose readings all count changes nothing but where it goes on', async () => {
+    signed(['m-1'], 3)
+    await client.send(store.unconfirmed('m-1', 1, 9).map(({ entry }) => entry))
+    reset('m-1')
+    expect(await run()).toMatchObject({ confirmed: 3, left: 0, resets: 1 })
+    expect(store.end('m-1')).toEqual({ sequence: 99, hash: link })
+    signed(['m-1'], 1)
+    expect(await run()).toMatchObject({ confirmed: 1, left: 0, resets: 0 })
+  })
+
+  test('is waited for by nobody: a refused meter that the door does not know is set aside', async () => {
+    signed(['m-1'], 1)
+    door.faults.set('m-1', 'malformed')
+    door.unknown.add('m-1')
+    expect(await run()).toMatchObject({ left: 1, setAside: [{ meter: 'm-1', reason: expect.stringContaining('malformed') }] })
   })
 })
 

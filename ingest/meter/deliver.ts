@@ -1,12 +1,14 @@
 /** Sends what a store holds until it counts: readings of one meter in their order, heads asked for meanwhile, what counts forgotten,
  *  what does not count after a while sent again. A crash loses nothing: all is in the store, and a second delivery goes on. */
+import { fromHex } from '../../schemas/bytes.js'
 import { leafHash } from '../../schemas/merkle.js'
+import { decodeSignedReading } from '../../schemas/records.js'
 import { Bell } from './bell.js'
 import { DeliveryWindow, type OpenMeter } from './delivery-window.js'
-import type { Head, Refusal } from './door-answers.js'
+import type { Head, PendingReset, Refusal } from './door-answers.js'
 import type { DoorClient } from './door-client.js'
 import type { MeterStore, Unconfirmed } from './meter-store.js'
-import { conflictOf, isCounted } from './settle.js'
+import { conflictOf, hasTakenUp, isCounted } from './settle.js'
 
 export interface DeliverOptions {
   readonly store: MeterStore
@@ -36,6 +38,8 @@ export interface DeliveryProgress {
   confirmed: number
   /** Meters whose readings were sent again, each time. */
   resends: number
+  /** Meters that took up a reset: what does not count was signed again from there. */
+  resets: number
 }
 
 export interface DeliveryReport extends DeliveryProgress {
@@ -67,7 +71,7 @@ class Delivery {
   readonly #options: Required<Omit<DeliverOptions, 'meters' | 'onProgress'>> & DeliverOptions
   readonly #window: DeliveryWindow
   readonly #bell = new Bell()
-  readonly #progress: DeliveryProgress = { accepted: 0, confirmed: 0, resends: 0 }
+  readonly #progress: DeliveryProgress = { accepted: 0, confirmed: 0, resends: 0, resets: 0 }
   readonly #refused: Record<string, number> = {}
   readonly #setAside: { meter: string; reason: string }[] = []
   #givenUp = 0
@@ -90,12 +94,12 @@ class Delivery {
   }
 
   async run(): Promise<DeliveryReport> {
-    this.#refill()
     const senders = Array.from({ length: this.#options.connections }, (_each, connection) => this.#sendAll(connection))
     const loops = [...senders, this.#confirmAll()].map((loop) => loop.finally(() => this.#end()))
     const failed = (await Promise.allSettled(loops)).find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    for (const meter of this.#window.sentOf()) this.#putAside(meter.id, meter.refusal ?? 'what was sent does not count')
+    for (const meter of this.#window.sentOf())
+      this.#putAside(meter.id, meter.doubt ?? meter.refusal ?? 'what was sent does not count')
     return {
       ...this.#progress,
       refused: this.#refused,
@@ -136,7 +140,7 @@ class Delivery {
       const last = fitting.at(-1)
       if (last === undefined) {
         if (entries.length > 0) this.#window.queue(meter)
-        else this.#emptied(meter)
+        else meter.stage = 'waiting'
         if (entries.length > 0) break
         continue
       }
@@ -147,10 +151,12 @@ class Delivery {
     return batch
   }
 
-  /** A meter with nothing to send: it waits for what it sent, or is done. */
-  #emptied(meter: OpenMeter): void {
-    meter.stage = 'waiting'
-    if (meter.next === 0) this.#window.close(meter.id)
+  /** Meters that came in; those with nothing to send are done. */
+  #fresh(): OpenMeter[] {
+    const fresh = this.#window.fresh()
+    const isEmpty = ({ id }: OpenMeter) => this.#options.store.unconfirmed(id, 0, 1).length === 0
+    for (const { id } of fresh.filter(isEmpty)) this.#window.close(id)
+    return fresh.filter(({ id }) => this.#window.get(id) !== undefined)
   }
 
   #sent(batch: readonly Unconfirmed[], accepted: number, refusals: readonly Refusal[]): void {
@@ -177,7 +183,7 @@ class Delivery {
     const reason = `sequence ${sequence} is refused as ${fault}: ${detail}`
     const open = this.#window.get(meter)
     if (fault === 'retired') this.#givenUp += this.#options.store.forget(meter, sequence, (each) => each === sequence)
-    else if (!PASSING.includes(fault)) this.#putAside(meter, reason)
+    else if (open !== undefined && !PASSING.includes(fault)) hold(open, reason)
     else if (open !== undefined) {
       open.refusal = reason
       if (fault !== 'unknown-meter') open.next = Math.min(open.next, sequence)
@@ -194,10 +200,9 @@ class Delivery {
     const { confirmMillis, stallMillis } = this.#options
     while (!this.#ended && !this.#window.isDone) {
       const started = Date.now()
-      const sent = this.#window.sentOf()
-      for (let at = 0; at < sent.length && !this.#ended; at += HEADS_PER_REQUEST)
-        await this.#confirm(sent.slice(at, at + HEADS_PER_REQUEST).map(({ id }) => id))
-      this.#refill()
+      await this.#confirmEach(this.#window.sentOf())
+      this.#window.refill(Date.now())
+      await this.#confirmEach(this.#fresh())
       this.#report()
       if (this.#window.isDone || Date.now() - this.#movedAt > stallMillis) break
       await this.#pause(pauseMillis(confirmMillis, Date.now() - started))
@@ -209,12 +214,19 @@ class Delivery {
     for (let rest = millis; rest > 0 && !this.#ended; rest = until - Date.now()) await this.#bell.heard(rest)
   }
 
+  async #confirmEach(meters: readonly OpenMeter[]): Promise<void> {
+    for (let at = 0; at < meters.length && !this.#ended; at += HEADS_PER_REQUEST)
+      await this.#confirm(meters.slice(at, at + HEADS_PER_REQUEST).map(({ id }) => id))
+  }
+
   async #confirm(ids: readonly string[]): Promise<void> {
-    const { heads } = await this.#options.door.heads(ids)
+    const { heads, unknown } = await this.#options.door.heads(ids)
     const { store } = this.#options
     store.transaction(() => {
       for (const head of heads) this.#settle(head)
     })
+    for (const id of unknown) this.#putAsideIfHeld(id)
+    this.#admit(ids)
     const now = Date.now()
     for (const id of ids) this.#sendAgain(id, now)
   }
@@ -223,10 +235,12 @@ class Delivery {
     const { store } = this.#options
     const meter = this.#window.get(head.meter)
     if (meter === undefined) return
-    const conflict = conflictOf(head, store.end(meter.id), (sequence) => {
-      const entry = store.entry(meter.id, sequence)
-      return entry === undefined ? undefined : leafHash(entry)
-    })
+    if (head.reset !== null && !this.#hasTakenUp(meter.id, head.reset)) {
+      // what is in the air is of the chain before: the next head will do
+      if (meter.stage !== 'sending') this.#takeUp(meter, head.reset)
+      return
+    }
+    const conflict = meter.doubt ?? this.#conflict(meter.id, head)
     if (conflict !== undefined) {
       this.#putAside(meter.id, conflict)
       return
@@ -240,6 +254,39 @@ class Delivery {
     if (store.unconfirmed(meter.id, 0, 1).length === 0) this.#window.close(meter.id)
   }
 
+  #conflict(meter: string, place: Pick<Head, 'sequence' | 'hash'>): string | undefined {
+    const { store } = this.#options
+    return conflictOf(place, store.end(meter), (sequence) => {
+      const entry = store.entry(meter, sequence)
+      return entry === undefined ? undefined : leafHash(entry)
+    })
+  }
+
+  #hasTakenUp(meter: string, reset: PendingReset): boolean {
+    const { store } = this.#options
+    const [first] = store.unconfirmed(meter, 0, 1)
+    return hasTakenUp(reset, store.end(meter), first && decodeSignedReading(first.entry)?.reading)
+  }
+
+  /** The meter goes on at its reset. Of what this store signed before, that which does not count is signed again from there. */
+  #takeUp(meter: OpenMeter, reset: PendingReset): void {
+    const { store } = this.#options
+    const { before } = reset
+    if (this.#conflict(meter.id, before) === undefined)
+      this.#progress.confirmed += store.forget(meter.id, before.sequence, (sequence) => isCounted(before, sequence))
+    store.takeUp(meter.id, { sequence: reset.sequence - 1, hash: fromHex(reset.previous) })
+    this.#progress.resets++
+    this.#movedAt = Date.now()
+    Object.assign(meter, { next: 1, reached: 0, movedAt: this.#movedAt, refusal: undefined, doubt: undefined })
+    this.#window.queue(meter)
+    this.#bell.ring()
+  }
+
+  #putAsideIfHeld(id: string): void {
+    const doubt = this.#window.get(id)?.doubt
+    if (doubt !== undefined) this.#putAside(id, doubt)
+  }
+
   #sendAgain(id: string, now: number): void {
     const meter = this.#window.get(id)
     if (meter?.stage !== 'waiting' || now - meter.movedAt < this.#options.resendMillis) return
@@ -250,8 +297,12 @@ class Delivery {
     this.#bell.ring()
   }
 
-  #refill(): void {
-    if (this.#window.refill(Date.now())) this.#bell.ring()
+  #admit(ids: readonly string[]): void {
+    for (const id of ids) {
+      const meter = this.#window.get(id)
+      if (meter?.stage === 'new') this.#window.queue(meter)
+    }
+    this.#bell.ring()
   }
 
   #report(): void {
@@ -263,6 +314,12 @@ class Delivery {
  *  work. But a door that was away for half a minute was not working all the while. */
 export function pauseMillis(confirmMillis: number, tookMillis: number): number {
   return Math.max(confirmMillis, Math.min(4 * tookMillis, MAX_PAUSE_MILLIS))
+}
+
+/** Refused for good: but a reset may let it go on, which its head tells. */
+function hold(meter: OpenMeter, reason: string): void {
+  meter.stage = 'held'
+  meter.doubt ??= reason
 }
 
 /** How many entries fit into `bytes`; at least one where the request is empty. */

@@ -2,8 +2,9 @@
  *  one connection, which has one request in the air, so its readings cannot overtake each other. */
 import { laneOf } from '../../schemas/murmur2.js'
 
-/** `queued`: has entries to send. `sending`: in the request in the air. `waiting`: all was sent, and may count or not. */
-export type Stage = 'queued' | 'sending' | 'waiting'
+/** `new`: nothing is sent before its head is known, which may tell of a reset. `queued`: has entries to send. `sending`: in the request in the air. `waiting`: all was sent, and may count or not. `held`: refused
+ *  for good; nothing is sent until its head is known. */
+export type Stage = 'new' | 'queued' | 'sending' | 'waiting' | 'held'
 
 export interface OpenMeter {
   readonly id: string
@@ -17,6 +18,8 @@ export interface OpenMeter {
   movedAt: number
   /** Why the door refused it last. */
   refusal: string | undefined
+  /** Why it is held. */
+  doubt: string | undefined
 }
 
 export class DeliveryWindow {
@@ -34,24 +37,23 @@ export class DeliveryWindow {
     this.#queues = Array.from({ length: connections }, () => [])
   }
 
-  get size(): number {
-    return this.#open.size
-  }
-
   /** Whether no meter is in hand and none is to come. */
   get isDone(): boolean {
     return !this.#hasMore && this.#open.size === 0
   }
 
-  /** Takes meters in until the window is full. Returns whether any came. */
-  refill(now: number): boolean {
-    const before = this.#open.size
+  /** Takes meters in until the window is full. */
+  refill(now: number): void {
     while (this.#hasMore && this.#open.size < this.capacity) {
       const { done, value } = this.#meters.next()
       if (done === true) this.#hasMore = false
       else if (!this.#open.has(value)) this.#add(value, now)
     }
-    return this.#open.size > before
+  }
+
+  /** Meters of which nothing was sent or asked yet. */
+  fresh(): OpenMeter[] {
+    return [...this.#open.values()].filter(({ stage }) => stage === 'new')
   }
 
   get(id: string): OpenMeter | undefined {
@@ -66,10 +68,10 @@ export class DeliveryWindow {
   take(connection: number): OpenMeter | undefined {
     for (;;) {
       const meter = this.#queues[connection]?.shift()
-      if (meter === undefined || this.#open.get(meter.id) === meter) {
-        if (meter !== undefined) meter.stage = 'sending'
-        return meter
-      }
+      if (meter === undefined) return undefined
+      if (this.#open.get(meter.id) !== meter || meter.stage !== 'queued') continue
+      meter.stage = 'sending'
+      return meter
     }
   }
 
@@ -91,8 +93,10 @@ export class DeliveryWindow {
 
   #add(id: string, now: number): void {
     const connection = laneOf(id, this.#queues.length)
-    const meter: OpenMeter = { id, connection, stage: 'waiting', next: 0, reached: 0, movedAt: now, refusal: undefined }
+    const meter: OpenMeter = {
+      ...{ id, connection, stage: 'new', next: 0, reached: 0, movedAt: now },
+      ...{ refusal: undefined, doubt: undefined },
+    }
     this.#open.set(id, meter)
-    this.queue(meter)
   }
 }

@@ -7,7 +7,7 @@ import { newKeyPair, SEED_BYTES, sign } from '../../infra/crypto/sodium.js'
 import { equalBytes } from '../../schemas/bytes.js'
 import { HASH_BYTES, ZERO_HASH } from '../../schemas/hash.js'
 import { asMeterId } from '../../schemas/ids.js'
-import { type ChainEnd, type ReadingContent, type ReadingSigner, readingSigner, signReading } from './sign-reading.js'
+import { type ChainEnd, type ReadingContent, type ReadingSigner, readingSigner, signAgain, signReading } from './sign-reading.js'
 
 export interface MeterStoreOptions {
   /** Folder; made if need be, for its owner alone: it holds secret keys. */
@@ -106,6 +106,20 @@ export class MeterStore {
       for (const [meter, { secretKey, end }] of ends) this.#meters.putSync(meter, rowOf(secretKey, end))
       for (const [key, value] of marks) this.#marks.putSync([...key], value)
       return signed
+    })
+  }
+
+  /** A reset of the meter: its chain goes on at `end`, and what is not known to count is signed again from there, in its order. All of
+   *  it in one transaction: a crash leaves the one chain or the other. Returns how many readings that were. */
+  takeUp(meter: string, end: ChainEnd): number {
+    return this.#root.transactionSync(() => {
+      const { secretKey } = this.#keyAndEnd(meter)
+      const kept = this.unconfirmed(meter, 0, HIGHEST)
+      const again = signAgain(this.#signer, { id: meter, secretKey }, end, kept)
+      for (const { sequence } of kept) this.#unconfirmed.removeSync([meter, sequence])
+      for (const { end: at, entry } of again) this.#unconfirmed.putSync([meter, at.sequence], entry)
+      this.#meters.putSync(meter, rowOf(secretKey, again.at(-1)?.end ?? end))
+      return again.length
     })
   }
 

@@ -1,9 +1,10 @@
 /** The next reading of a meter: signed, and linked to the one before. Pure: state and content in, entry and new state out. */
 import { VERSION } from '../../schemas/avsc.js'
+import { BugError } from '../../schemas/errors.js'
 import type { Hash } from '../../schemas/hash.js'
 import { leafHash } from '../../schemas/merkle.js'
 import { checkReading, readEntry } from '../../schemas/reading.js'
-import { encodeReading, type Profile, type Reading, type Register } from '../../schemas/records.js'
+import { decodeSignedReading, encodeReading, type Profile, type Reading, type Register } from '../../schemas/records.js'
 import { messageBuilder, TAGS } from '../../schemas/tags.js'
 
 /** How far a meter's own chain is: its last sequence and that entry's leaf hash; 0 and zeros before the first. */
@@ -29,6 +30,26 @@ export type ReadingSigner = (readingBytes: Buffer, secretKey: Buffer) => Buffer
 export function readingSigner(chainId: Buffer, sign: (message: Buffer, secretKey: Buffer) => Buffer): ReadingSigner {
   const message = messageBuilder(TAGS.reading, chainId)
   return (bytes, secretKey) => sign(message(bytes), secretKey)
+}
+
+/** The same contents as other readings of the meter's chain, from `end` on. What one of them corrects is named by its new sequence. */
+export function signAgain(
+  signer: ReadingSigner,
+  meter: { readonly id: string; readonly secretKey: Buffer },
+  end: ChainEnd,
+  entries: readonly { readonly sequence: number; readonly entry: Buffer }[],
+): { entry: Buffer; end: ChainEnd }[] {
+  const moved = new Map(entries.map(({ sequence }, index) => [sequence, end.sequence + 1 + index]))
+  let last = end
+  return entries.map(({ sequence, entry }) => {
+    const signed = decodeSignedReading(entry)
+    if (signed === undefined) throw new BugError(`what is kept as sequence ${sequence} of meter '${meter.id}' is no reading`)
+    const { sentAt, profiles, registers, revises } = signed.reading
+    const corrects = revises === null ? {} : { revises: moved.get(revises) ?? revises }
+    const next = signReading(signer, meter, last, { sentAt, profiles, registers, ...corrects })
+    last = next.end
+    return next
+  })
 }
 
 /** Throws RangeError where the content is outside the limits of a reading: nothing is signed that can never count. */

@@ -27,6 +27,7 @@ export function chainCursorPart(lane: number, end: LaneEnd): Part {
     },
     heal: (client) => setCursor(client, cursor),
     refusal: (client) => refusal(client, position, new LaneReader(lane, rules, position)),
+    lost: { topic: 'chain', from: position.nextOffset },
   }
 }
 
@@ -48,6 +49,7 @@ async function refusal(client: ClientBase, { final: { height } }: LanePosition, 
 }
 
 export const registryCursorPart = (registry: RegistryState): Part => ({
+  lost: { topic: 'registry', from: BigInt(registry.size) },
   ...{ lane: -1, subject: 'cursor of registry', lock: { source: 'registry' } },
   compare: (comparison, cursors) =>
     comparison.compare(CURSORS, [rowOf(plainCursor('registry', 0, BigInt(registrySize(registry, cursors)), 0n))], ONE, [

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg'
+import type { RestorableTopic } from '../../infra/restore/restorable.js'
 import type { Cursor, Source } from '../cursors.js'
 import type { Comparison } from './comparison.js'
 
@@ -21,4 +22,6 @@ export interface Part {
   heal?(client: ClientBase, cursors: Cursors): Promise<void>
   /** Why the log is not to be believed here, and what to do. */
   refusal?(client: ClientBase): Promise<string | undefined>
+  /** The topic that is to be restored where it is not, and the place after which its records are missing. */
+  readonly lost?: { readonly topic: RestorableTopic; readonly from: bigint }
 }

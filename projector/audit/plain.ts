@@ -53,7 +53,9 @@ export async function* plainParts(
   if (from < end) {
     const last = windowPart(place, window, { from, until: end }, derived?.cut({ from, until: end }))
     const cutOff = (window.at(-1)?.offset ?? from - 1n) + 1n
-    yield place.source === 'checkpoints' ? { ...last, refusal: (client) => lostCheckpoints(client, cutOff, end) } : last
+    yield place.source === 'checkpoints'
+      ? { ...last, refusal: (client) => lostCheckpoints(client, cutOff, end), lost: { topic: 'checkpoints', from: cutOff } }
+      : last
   }
   const beyond = derived?.beyond(end)
   yield {

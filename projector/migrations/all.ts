@@ -5,6 +5,7 @@ import { analytics } from './0003-analytics.js'
 import { repairs } from './0004-repairs.js'
 import { evidence } from './0005-evidence.js'
 import { checkpoints } from './0006-checkpoints.js'
+import { repairKinds } from './0007-repair-kinds.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -14,6 +15,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0004-repairs': repairs,
   '0005-evidence': evidence,
   '0006-checkpoints': checkpoints,
+  '0007-repair-kinds': repairKinds,
 }
 
 /** Compiled in: no file is looked for at run time. */

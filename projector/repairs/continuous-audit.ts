@@ -1,5 +1,6 @@
 /** Audits the tables round and round beside the projector, at a bounded rate, and heals what it finds. */
 import type { Logger } from 'pino'
+import type { LogFault } from '../../infra/kafka/log-fault.js'
 import { TransientError } from '../../schemas/errors.js'
 import type { Repair } from '../../schemas/records.js'
 import { Comparison } from '../audit/comparison.js'
@@ -33,6 +34,8 @@ export interface ContinuousAuditOptions extends Pick<PartsOptions, 'source' | 'r
   readonly metrics: AuditMetrics
   readonly logger: Logger
   readonly roundMillis?: number
+  /** A part is not healed, for the log has lost what the tables hold. */
+  onLost?(fault: LogFault): void
 }
 
 export class ContinuousAudit {
@@ -130,6 +133,8 @@ export class ContinuousAudit {
       const healed = await heal(part, { ...healing, tell, registryReached, database: this.#connection })
       if (healed === undefined) return
       const { status, detail, tookMillis } = healed
+      if (status === 'failed' && part.lost !== undefined)
+        this.options.onLost?.({ ...part.lost, partition: Math.max(0, lane), fault: 'records-lost', detail })
       if (status === 'failed') this.#refused.set(key, Date.now())
       logger.warn({ lane, subject, status, detail, tookMillis }, 'rows were not what the logs demand')
     } catch (error) {

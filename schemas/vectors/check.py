@@ -191,7 +191,7 @@ EventBody = record(version=i, id=fixed(16), expiresAtSize=l, content=union(
     SetRules=record(rules=i),
     SetSourceEpoch=record(lane=i, epoch=i)))
 RegistryEvent = record(body=EventBody, sizeBefore=l, rootBefore=h32, signatures=array(record(signer=s, signature=sig)), meters=array(EnrolledMeter))
-Repair = record(version=i, id=s, kind=enum("resend", "reseal", "reproject", "replay", "restore", "epoch", "rebuild"), lane=i, subject=s, fault=s,
+Repair = record(version=i, id=s, kind=enum("resend", "reseal", "reproject", "replay", "restore", "epoch", "rebuild", "wait", "skip"), lane=i, subject=s, fault=s,
                 status=enum("requested", "completed", "failed"), by=s, at=l, tookMillis=optional(l), range=optional(record(**{"from": l, "to": l})), detail=s)
 Rejection = record(version=i, at=l, meter=s, lane=i, leaf=h32, fault=i, detail=s, bytes=read_bytes)
 CheckpointLeaf = record(version=i, lane=i, height=l, block=h32, verdict=h32)
@@ -1031,7 +1031,7 @@ class Checkpoints:
     def apply(self, value):
         """Outcome, reason, whether the block is right, and what is to be said of a signature."""
         signed = decode(Cosignature, without_prefix(value or b""))
-        if signed is not None and signed["version"] == 24:
+        if signed is not None and signed["version"] == 24 and signed["timestamp"] >= 0:
             return "signature", None, None, self.signature(signed)
         parent = self.lane.final
         outcome, reason = self.lane.apply(value)

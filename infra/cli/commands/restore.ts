@@ -9,8 +9,10 @@ import { registerSchemas } from '../../kafka/schema-ids.js'
 import { ensureTopics } from '../../kafka/topics.js'
 import { loadGenesis } from '../../registry/genesis.js'
 import { type TellRepair, ToldRepair, tellInto } from '../../repairs/repair-events.js'
-import { RESTORABLE, withPlans } from '../../restore/restore.js'
-import type { PartitionPlan, RestorableTopic, TopicPlan } from '../../restore/restore-topic.js'
+import { carryOut, commandFor } from '../../restore/carry-out.js'
+import { RESTORABLE, type RestorableTopic } from '../../restore/restorable.js'
+import { withPlans } from '../../restore/restore.js'
+import type { PartitionPlan, TopicPlan } from '../../restore/restore-topic.js'
 import { databaseUrls } from '../../system/database-urls.js'
 import { startProgress } from '../progress.js'
 import { table } from '../table.js'
@@ -81,7 +83,7 @@ async function run(options: RestoreCommandOptions): Promise<void> {
     const isWhole = await withPlans(source, deps, async (plan) => {
       for (const line of planLines(plan)) print(line)
       total = done + Number(plan.partitions.reduce((sum, { missing }) => sum + missing, 0n))
-      return plan.isWhole || (await carryOut(plan, options, config, tellInto({ writer, ids })))
+      return plan.isWhole || (await restore(plan, options, config, tellInto({ writer, ids })))
     })
     if (isWhole.includes(false)) process.exitCode = 1
   } finally {
@@ -91,28 +93,26 @@ async function run(options: RestoreCommandOptions): Promise<void> {
 }
 
 /** Whether the topic is whole afterwards. */
-async function carryOut(
+async function restore(
   plan: TopicPlan,
   { yes = false, recreate = false }: RestoreCommandOptions,
   config: Config,
   tell: TellRepair,
 ): Promise<boolean> {
-  const needs = plan.mustRecreate === undefined ? '' : ' --recreate'
   if (!yes || (plan.mustRecreate !== undefined && !recreate)) {
-    print(`${plan.topic}: nothing was written. Do it: meterchain restore --topic ${plan.topic}${needs} --yes`)
+    print(`${plan.topic}: nothing was written. Do it: ${commandFor(plan)}`)
     return false
   }
   const began = Date.now()
   const note = { kind: 'restore', lane: -1, subject: `topic ${plan.topic}`, fault: 'records-lost', by: config.authority } as const
   const told = new ToldRepair(note, tell, began)
   await told.requested(planLines(plan).join('; '))
-  const appended = await plan.run().catch(async (error: Error) => {
+  const { status, detail } = await carryOut(plan, recreate).catch(async (error: Error) => {
     await told.ended('failed', error.message)
     throw error
   })
-  const how = plan.mustRecreate === undefined ? 'appended' : 'put into the topic, which was made again'
-  await told.ended('completed', `${appended} records ${how}`)
-  print(`${plan.topic}: ${appended} records ${how}, in ${Date.now() - began} ms`)
+  await told.ended(status, detail)
+  print(`${plan.topic}: ${detail}, in ${Date.now() - began} ms`)
   return true
 }
 

@@ -1,19 +1,20 @@
 /** `meterchain registry propose KIND`: one command for each kind of event that is proposed. */
-import { readFileSync } from 'node:fs'
 import { Argument, Command } from 'commander'
 import { hex } from '../../../schemas/bytes.js'
 import type { ConsensusKind } from '../../../schemas/records.js'
 import { sourceEpochOf } from '../../../schemas/registry/governance-rules.js'
 import type { RegistryState } from '../../../schemas/registry/state.js'
 import { dryRun } from '../../registry/dry-run.js'
-import { createProposal, ProposalError, type ProposedContent, proposalOf, withSignatures } from '../../registry/proposal-file.js'
+import { createProposal, type ProposedContent, proposalOf, withSignatures } from '../../registry/proposal-file.js'
 import { eventSummary, readableContent } from '../../registry/readable-event.js'
 import { EventRefusedError } from '../../registry/registry-writer.js'
 import { LIFETIME_EVENTS, newBody } from '../../registry/sign-event.js'
+import { timeZoneDocument } from '../../registry/time-zone-document.js'
 import { bytes32, epochSeconds, wholeNumber } from './arguments.js'
 import { tallyLines } from './check.js'
 import { namedEvidence } from './evidence.js'
 import { print, signHere, withRegistry } from './session.js'
+import { tariffDocument } from './tariff-file.js'
 
 interface ProposeOptions {
   out: string
@@ -35,6 +36,7 @@ export function proposeCommand(): Command {
 Examples:
   meterchain registry propose add-authority west 9f3c…e1 --weight 1 --out add-west.json
   meterchain registry propose set-consensus pos --out pos.json
+  meterchain registry propose publish-time-zone Europe/London --out london.json
   meterchain registry propose publish-tariff economy-7 economy-7.json --valid-from 2027-01-01 --out tariff.json
 Then: meterchain registry sign, check, submit FILE`,
     )
@@ -97,13 +99,6 @@ function chainKinds(): Command[] {
   const consensus = kind('set-consensus', 'Proof of authority (turns in order) or proof of stake (turns drawn by weight)')
     .addArgument(new Argument('<kind>').choices(['poa', 'pos']))
     .action((to: ConsensusKind, options: ProposeOptions) => propose({ kind: 'SetConsensus', consensus: to }, options))
-  const tariff = kind('publish-tariff', 'A tariff, as a JSON document of at most 256 KiB')
-    .argument('<plan>', 'name of the plan')
-    .argument('<file>', 'the document')
-    .requiredOption('--valid-from <time>', 'date (midnight UTC), or time with its zone', epochSeconds)
-    .action((plan: string, file: string, options: ProposeOptions & { validFrom: number }) =>
-      propose({ kind: 'PublishTariff', plan, validFrom: options.validFrom, document: jsonDocument(file) }, options),
-    )
   const rules = kind(
     'set-rules',
     'Another version of the rules of verdicts; this software has one, and judges alike whatever the number',
@@ -118,7 +113,32 @@ function chainKinds(): Command[] {
         return { kind: 'SetSourceEpoch', lane, epoch: present + 1 }
       }, options),
     )
-  return [consensus, tariff, rules, epoch]
+  return [consensus, ...tariffKinds(), rules, epoch]
+}
+
+function tariffKinds(): Command[] {
+  const validFrom = 'date (midnight UTC), or time with its zone'
+  const tariff = kind(
+    'publish-tariff',
+    'A version of a plan, or a signal: a JSON document of at most 256 KiB (SPEC.md, section 18)',
+  )
+    .argument('<plan>', 'name of the plan')
+    .argument('<file>', 'the document; it is written without white space')
+    .requiredOption('--valid-from <time>', validFrom, epochSeconds)
+    .action((plan: string, file: string, options: ProposeOptions & { validFrom: number }) =>
+      propose({ kind: 'PublishTariff', plan, validFrom: options.validFrom, document: tariffDocument(file) }, options),
+    )
+  const zone = kind('publish-time-zone', 'Local time for bills: a zone’s offsets as this machine knows them, for all to agree on')
+    .argument('<zone>', 'IANA name, as usage points have it')
+    .option('--valid-from <time>', validFrom, epochSeconds, 0)
+    .option('--from-year <year>', 'first year whose changes it holds', wholeNumber, 2000)
+    .option('--to-year <year>', 'last year', wholeNumber, 2060)
+    .action((name: string, options: ProposeOptions & Record<'validFrom' | 'fromYear' | 'toYear', number>) => {
+      const { validFrom: from, fromYear, toYear } = options
+      const document = JSON.stringify(timeZoneDocument(name, fromYear, toYear + 1))
+      return propose({ kind: 'PublishTariff', plan: name, validFrom: from, document }, options)
+    })
+  return [tariff, zone]
 }
 
 function meterKinds(): Command[] {
@@ -175,16 +195,6 @@ function kind(name: string, description: string): Command {
     .option('--key-file <file>', 'default: METERCHAIN_KEY_FILE, or <home>/keys/<authority>.json')
     .option('--lifetime <events>', 'registry events after which it expires', wholeNumber, LIFETIME_EVENTS)
     .option('--json', 'as JSON')
-}
-
-function jsonDocument(file: string): string {
-  const text = readFileSync(file, 'utf8')
-  try {
-    JSON.parse(text)
-  } catch (cause) {
-    throw new ProposalError(`${file} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  }
-  return text
 }
 
 async function propose(proposed: Proposed, options: ProposeOptions): Promise<void> {

@@ -252,8 +252,14 @@ test('where too few vote, --wait ends with the lanes that lack a block; they hav
 }, 90_000)
 
 test('a tariff that is published stands in the registry’s rows', async () => {
-  const document = '{"name":"Economy 7","pence":[7,15]}'
-  writeFileSync(path('economy-7'), document)
+  const plan = {
+    ...{ version: 1, kind: 'interval-plan', currency: 'GBP', decimals: 2, priceScaler: -4, standing: 2500 },
+    measures: '1-0:1.8.0*255',
+    zones: [7, 15].map((pence) => ({ name: `${pence} pence`, price: pence * 100 })),
+    ...{ schedule: [{ zone: 1, hours: { from: '07:00', to: '00:00' } }], holidays: [], signal: false },
+  }
+  const document = JSON.stringify(plan)
+  writeFileSync(path('economy-7'), JSON.stringify(plan, null, 2))
   await registry(
     'propose',
     'publish-tariff',
@@ -371,7 +377,29 @@ describe('refused, in words', () => {
     expect(await refused('propose', 'publish-tariff', 'p', path('no-tariff'), '--valid-from', 'soon', ...out)).toMatch(
       /not a date/,
     )
+    writeFileSync(path('no-tariff'), '{"version":1,"kind":"signal","step":0,"zones":"1"}')
+    expect(await refused('propose', 'publish-tariff', 'p', path('no-tariff'), '--valid-from', '2027-01-01', ...out)).toMatch(
+      /is no tariff: bad-form: step/,
+    )
+    expect(await refused('propose', 'publish-time-zone', 'Europe/Nowhere', ...out)).toMatch(/Europe\/Nowhere/)
     expect(() => readFileSync(path('refused'))).toThrow(/ENOENT/)
+    await registry(
+      'propose',
+      'publish-time-zone',
+      'Europe/London',
+      '--from-year',
+      '2013',
+      '--to-year',
+      '2013',
+      '--out',
+      path('london'),
+    )
+    const { content } = JSON.parse(readFileSync(path('london'), 'utf8'))
+    expect(content).toMatchObject({ kind: 'PublishTariff', plan: 'Europe/London', validFrom: 0 })
+    expect(JSON.parse(content.document).transitions).toEqual([
+      [Date.UTC(2013, 2, 31, 1) / 1000, 3600],
+      [Date.UTC(2013, 9, 27, 1) / 1000, 0],
+    ])
   }, 60_000)
 
   test('a file is not overwritten, a stranger cannot sign, and an altered file is not signed', async () => {

@@ -123,6 +123,8 @@ const GOOD: [string, string, object][] = [
     'completed',
     { ...repair, kind: 'rebuild', lane: -1, status: 'completed', tookMillis: 250, range: null, detail: 'ä' },
   ],
+  ['Repair', 'a service that was away', { ...repair, kind: 'wait', lane: -1, fault: 'broker-away', range: null }],
+  ['Repair', 'garbage in a topic', { ...repair, kind: 'skip', fault: 'garbage', status: 'failed', range: null }],
   [
     'Rejection',
     'by the door',
