@@ -3,14 +3,16 @@ import type { Kafka } from 'kafkajs'
 import type { ClientBase } from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../infra/config.js'
-import { endOffsets, LogReader, type LogRecord } from '../infra/kafka/log-reader.js'
+import { LogLook } from '../infra/kafka/fetch-once.js'
+import { faultOfDamage, type LogFault } from '../infra/kafka/log-fault.js'
+import { endOffsets, LogReader, type LogRecord, type OffsetRange } from '../infra/kafka/log-reader.js'
 import { BugError } from '../schemas/errors.js'
 import { type CheckpointFold, type CheckpointFoldOptions, noRows } from './checkpoints/fold.js'
 import { deleteCheckpoints, foldRecord, type Reached, readFold, writeCheckpoints } from './checkpoints/tables.js'
 import type { WatchedPlace } from './cursor-watch.js'
-import type { Cursor, Source } from './cursors.js'
+import { type Cursor, plainCursor, type Source, setCursor } from './cursors.js'
 import type { Database } from './database.js'
-import { deletePlain, writePlain } from './plain-records.js'
+import { deletePlain, newestCheckpointRecord, type PlainRecord, writePlain } from './plain-records.js'
 
 export interface PlainFollowerOptions {
   readonly kafka: Kafka
@@ -23,10 +25,16 @@ export interface PlainFollowerOptions {
   readonly registryReached: Reached
   /** Records of repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
+  /** Records of a topic cannot be read; they are stepped over. */
+  onLogFault?(fault: LogFault): void
+  /** Topic checkpoints is not the one that was read. Whether it leads a reader with nothing else in hand to all that the tables hold:
+   *  then it is read from its start. Default: it does not. */
+  isRegained?(fault: LogFault): Promise<boolean>
   onFailure(error: Error): void
 }
 
 const ANY_HEIGHT = 9_223_372_036_854_775_807n
+const ALL_OFFSETS = ANY_HEIGHT
 const PART_BYTES = 4 * 1024 * 1024
 const keyOf = (source: string, partition: number) => `${source}/${partition}`
 
@@ -48,6 +56,7 @@ export class PlainFollower {
     this.#reader = new LogReader({
       ...{ kafka, logger, positions, onFailure, topicPrefix: config.topicPrefix },
       groupId: `meterchain-projector-records-${randomUUID()}`,
+      onDamaged: (damage) => this.options.onLogFault?.(faultOfDamage(damage)),
       onRecords: (topic, partition, records) => this.#take(topic, partition, records),
     })
     await this.#reader.start()
@@ -68,6 +77,7 @@ export class PlainFollower {
     const { kafka, config } = this.options
     const ends = (await endOffsets(kafka, config.topicPrefix, source)).get(lane)
     if (ends === undefined) throw new BugError(`topic ${source} has no partition ${lane}`)
+    if (source === 'checkpoints' && (await this.#isRegained(ends, nextOffset))) return this.#fromStart()
     if (ends.high < nextOffset)
       throw new Error(
         `topic ${source}, partition ${lane}, ends at ${ends.high}, and ${nextOffset} was reached before: it was made again. Restore it, or name an empty database, which is filled from the logs.`,
@@ -76,6 +86,32 @@ export class PlainFollower {
     await this.options.database.transaction((client) => deletePlain(client, source, lane, offset, ends.high))
     if (source === 'checkpoints') await this.#takeUpCheckpoints(offset)
     return { topic: source, partition: lane, offset }
+  }
+
+  /** Whether topic checkpoints is another than was read, and holds all that it held. */
+  async #isRegained({ low, high }: OffsetRange, nextOffset: bigint): Promise<boolean> {
+    const { kafka, config, database, logger, isRegained } = this.options
+    if (nextOffset === 0n && low === 0n) return false
+    const last = await database.transaction(newestCheckpointRecord)
+    const isSame = last === undefined || (await isInLog(last, kafka, `${config.topicPrefix}checkpoints`))
+    if (nextOffset <= high && isSame) return false
+    logger.warn({ nextOffset: String(nextOffset), low: String(low), high: String(high) }, 'topic checkpoints was made again')
+    const detail = `it holds offsets ${low} to ${high}, and not what was read before offset ${nextOffset}`
+    return (await isRegained?.({ topic: 'checkpoints', partition: 0, fault: 'records-lost', from: nextOffset, detail })) === true
+  }
+
+  /** The rows go, and come again as the topic has them now. */
+  async #fromStart(): Promise<{ topic: Source; partition: number; offset: bigint }> {
+    const { kafka, config, database } = this.options
+    const { low = 0n } = (await endOffsets(kafka, config.topicPrefix, 'checkpoints')).get(0) ?? {}
+    const cursor = plainCursor('checkpoints', 0, 0n, low)
+    await database.transaction(async (client) => {
+      await deletePlain(client, 'checkpoints', 0, 0n, ALL_OFFSETS)
+      await setCursor(client, cursor)
+    })
+    await this.#takeUpCheckpoints(0n)
+    this.#cursors.set(keyOf('checkpoints', 0), cursor)
+    return { topic: 'checkpoints', partition: 0, offset: low }
   }
 
   async #take(topic: string, partition: number, records: readonly LogRecord[]): Promise<void> {
@@ -125,4 +161,11 @@ export function partsOf<R extends { readonly value: Buffer | null }>(records: re
     }
   }
   return parts
+}
+
+/** Whether the record stands where it stood. */
+async function isInLog({ offset, value }: PlainRecord, kafka: Kafka, topic: string): Promise<boolean> {
+  const { messages } = await LogLook.with(kafka, (look) => look.at(topic, 0, offset))
+  const there = messages.find((each) => BigInt(each.offset) === offset)
+  return there !== undefined && (there.value ?? Buffer.alloc(0)).equals(value ?? Buffer.alloc(0))
 }

@@ -17,6 +17,7 @@ import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-e
 import { type CarriedOut, carryOut } from '../infra/restore/carry-out.js'
 import type { RestorableTopic } from '../infra/restore/restorable.js'
 import { withPlans } from '../infra/restore/restore.js'
+import type { TopicPlan } from '../infra/restore/restore-topic.js'
 import type { Running } from '../infra/stage-runtime.js'
 import { hex } from '../schemas/bytes.js'
 import type { Signatures } from '../schemas/ed25519.js'
@@ -127,6 +128,8 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     ...{ ...deps, database, cursors: recovered.plain, checkpoints: foldOptions(deps), onFailure: deps.onFatal },
     registryReached: (size) => registry.reach(size),
     onRepairs: (records) => restorer.takeRepairs(records),
+    onLogFault,
+    isRegained: (fault) => (config.restore ? restorer.regain(fault) : isWholeIn('checkpoints', deps)),
   })
   const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
@@ -193,12 +196,20 @@ function startWriters(
 
 /** As `meterchain restore` does it, by appending alone. */
 async function restoreFromTables(topic: RestorableTopic, deps: ProjectorDeps): Promise<CarriedOut> {
+  return withPlanOf(topic, deps, (plan) => carryOut(plan, false))
+}
+
+/** Whether a reader with nothing else in hand comes to all that the tables hold. */
+const isWholeIn = (topic: RestorableTopic, deps: ProjectorDeps) => withPlanOf(topic, deps, async (plan) => plan.isWhole)
+
+async function withPlanOf<T>(topic: RestorableTopic, deps: ProjectorDeps, use: (plan: TopicPlan) => Promise<T>): Promise<T> {
   const { kafka, config, logger, writer, ids, signatures, registry, databaseUrl } = deps
   const restoring = { kafka, config, logger, writer, ids, verify: signatures.verify, onAppended: () => undefined }
   const source = { replicaUrl: databaseUrl, chainId: registry.state.chainId, topics: [topic] }
-  const [done] = await withPlans(source, restoring, (plan) => carryOut(plan, false))
-  if (done === undefined) throw new BugError(`there was no plan to restore ${topic}`)
-  return done
+  const done: T[] = await withPlans(source, restoring, use)
+  const [first] = done
+  if (first === undefined) throw new BugError(`there was no plan to restore ${topic}`)
+  return first
 }
 
 function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair, restorer: Restorer): ContinuousAudit {

@@ -37,8 +37,8 @@ export interface LocalSystem {
   find(name: string): ProcessIdentity | undefined
   /** Ends a stage by SIGKILL; where it is just being started, that one. */
   kill(name: string): Promise<void>
-  /** Ends the broker by SIGKILL and starts it again. */
-  restartBroker(): Promise<void>
+  /** Ends the broker by SIGKILL and starts it again; what is to be done to its disk in between. */
+  restartBroker(meanwhile?: () => void): Promise<void>
   untilReady(): Promise<void>
   /** Lines of a process's log. */
   log(name: string): string[]
@@ -90,8 +90,9 @@ function system(config: Config): LocalSystem {
     process: found,
     find,
     kill: async (name) => endProcess(await until(`a process of ${name}`, READY_MILLIS, () => find(name)), 0, 'SIGKILL'),
-    restartBroker: async () => {
+    restartBroker: async (meanwhile) => {
       await endProcess(found('kafka'), 0, 'SIGKILL')
+      meanwhile?.()
       await startServices(config)
     },
     untilReady: async () => {
