@@ -6,6 +6,8 @@ import { repairs } from './0004-repairs.js'
 import { evidence } from './0005-evidence.js'
 import { checkpoints } from './0006-checkpoints.js'
 import { repairKinds } from './0007-repair-kinds.js'
+import { tariffs } from './0008-tariffs.js'
+import { bills } from './0009-bills.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -16,6 +18,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005-evidence': evidence,
   '0006-checkpoints': checkpoints,
   '0007-repair-kinds': repairKinds,
+  '0008-tariffs': tariffs,
+  '0009-bills': bills,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -45,3 +45,23 @@ export async function createView(
     await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
   }
 }
+
+/** A function that gives rows, for what a view cannot be asked. It reads with the rights of its owner, as views do, and changes
+ *  nothing. `columns`: name → type. */
+export async function createFunction(
+  db: Kysely<unknown>,
+  name: string,
+  parameters: string,
+  comment: string,
+  columns: Readonly<Record<string, string>>,
+  select: string,
+): Promise<void> {
+  const returned = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
+  // names from outside must not come before those of our schemas
+  await run(
+    db,
+    `CREATE FUNCTION ${name} (${parameters}) RETURNS TABLE (${returned.join(', ')})
+     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$ ${select} $function$`,
+  )
+  await run(db, `COMMENT ON FUNCTION ${name} IS ${literal(comment)}`)
+}
