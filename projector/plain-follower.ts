@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Kafka } from 'kafkajs'
 import type { ClientBase } from 'pg'
 import type { Logger } from 'pino'
@@ -6,7 +7,7 @@ import type { Config } from '../infra/config.js'
 import { LogLook } from '../infra/kafka/fetch-once.js'
 import { faultOfDamage, type LogFault } from '../infra/kafka/log-fault.js'
 import { endOffsets, LogReader, type LogRecord, type OffsetRange } from '../infra/kafka/log-reader.js'
-import { BugError } from '../schemas/errors.js'
+import { BugError, TransientError } from '../schemas/errors.js'
 import { type CheckpointFold, type CheckpointFoldOptions, noRows } from './checkpoints/fold.js'
 import { deleteCheckpoints, foldRecord, type Reached, readFold, writeCheckpoints } from './checkpoints/tables.js'
 import type { WatchedPlace } from './cursor-watch.js'
@@ -23,6 +24,10 @@ export interface PlainFollowerOptions {
   /** What topic checkpoints is folded by. */
   readonly checkpoints: CheckpointFoldOptions
   readonly registryReached: Reached
+  /** Of the group that reads them. Default: the projector’s. */
+  readonly groupPrefix?: string
+  /** Records that the log took later make no rows, milliseconds. Default: all are taken. */
+  readonly untilMillis?: number
   /** Records of repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
   /** Records of a topic cannot be read; they are stepped over. */
@@ -41,6 +46,7 @@ const keyOf = (source: string, partition: number) => `${source}/${partition}`
 /** Follows topics rejections, repairs and checkpoints into their tables. */
 export class PlainFollower {
   readonly #cursors: Map<string, Cursor>
+  readonly #reached = new Map<string, bigint>()
   #reader: LogReader | undefined
   #fold: CheckpointFold | undefined
 
@@ -50,14 +56,18 @@ export class PlainFollower {
 
   /** Rejects with Error where a topic ends before the place that was reached: then it is another topic. */
   async start(): Promise<void> {
-    const { kafka, config, logger, onFailure } = this.options
+    const { kafka, config, logger, onFailure, groupPrefix = 'meterchain-projector' } = this.options
     const positions = []
     for (const cursor of this.#cursors.values()) positions.push(await this.#positionOf(cursor))
+    for (const { topic, partition, offset } of positions) this.#reached.set(keyOf(topic, partition), offset)
     this.#reader = new LogReader({
       ...{ kafka, logger, positions, onFailure, topicPrefix: config.topicPrefix },
-      groupId: `meterchain-projector-records-${randomUUID()}`,
+      groupId: `${groupPrefix}-records-${randomUUID()}`,
+      onRecords: async (topic, partition, records, _end, reached) => {
+        await this.#take(topic, partition, records)
+        this.#reached.set(keyOf(topic, partition), reached)
+      },
       onDamaged: (damage) => this.options.onLogFault?.(faultOfDamage(damage)),
-      onRecords: (topic, partition, records) => this.#take(topic, partition, records),
     })
     await this.#reader.start()
   }
@@ -65,6 +75,23 @@ export class PlainFollower {
   /** How far each topic is in the tables. What is being written is not known: a move forward is not looked at. */
   places(): Map<string, WatchedPlace> {
     return new Map([...this.#cursors].map(([key, { height }]) => [key, { written: height, taken: ANY_HEIGHT }]))
+  }
+
+  /** Resolves when all that was in the topics at the time of the call has been taken. Rejects with TransientError at the deadline. */
+  async caughtUp(deadlineMillis = 60_000): Promise<void> {
+    const { kafka, config } = this.options
+    const ends = new Map<string, bigint>()
+    for (const source of new Set([...this.#cursors.values()].map((each) => each.source)))
+      for (const [lane, { high }] of await endOffsets(kafka, config.topicPrefix, source)) ends.set(keyOf(source, lane), high)
+    const isBehind = (key: string) => {
+      const reached = this.#reached.get(key) ?? 0n
+      return reached < (ends.get(key) ?? 0n)
+    }
+    const giveUp = Date.now() + deadlineMillis
+    for (let behind = [...this.#cursors.keys()].filter(isBehind); behind.length > 0; behind = behind.filter(isBehind)) {
+      if (Date.now() > giveUp) throw new TransientError(`${behind.join(', ')}: not read to the end within ${deadlineMillis} ms`)
+      await pause(10)
+    }
   }
 
   async stop(): Promise<void> {
@@ -118,7 +145,8 @@ export class PlainFollower {
     const key = keyOf(topic, partition)
     const cursor = this.#cursors.get(key)
     if (cursor === undefined) throw new BugError(`${key} is not followed`)
-    const fresh = records.filter((record) => record.offset >= cursor.nextOffset)
+    const { untilMillis = Number.POSITIVE_INFINITY } = this.options
+    const fresh = records.filter(({ offset, timestamp }) => offset >= cursor.nextOffset && timestamp <= untilMillis)
     if (topic === 'checkpoints') for (const part of partsOf(fresh)) await this.#takeCheckpoints(part)
     else if (fresh.length > 0)
       this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))

@@ -11,6 +11,7 @@ import { endProcess, isRunning, type ProcessIdentity, readPidFile } from '../sup
 import { logFile, pidFile } from '../supervisor/stage-files.js'
 import { stagesStatus } from '../supervisor/supervisor.js'
 import { localAuthorities } from '../system/authorities.js'
+import { readLeftOut } from '../system/left-authorities.js'
 import { stageSpecs } from '../system/stages.js'
 import { runCli } from './run-cli.js'
 import { until } from './until.js'
@@ -72,7 +73,7 @@ async function freePorts(): Promise<number> {
 
 function system(config: Config): LocalSystem {
   const { home } = config
-  const specs = () => stageSpecs(config, localAuthorities(home), '')
+  const specs = () => stageSpecs(config, localAuthorities(home), '', readLeftOut(home))
   const find = (name: string) => readPidFile(pidFile(home, name))
   const found = (name: string) => {
     const running = find(name)
