@@ -333,7 +333,7 @@ describe('an import of other formats', () => {
       },
     )
     expect(told).toEqual([
-      'a:1: its content is of none of lcl, nem12, green-button: name the format with --format',
+      'a:1: it is a zip archive: unpack it, and import what is in it',
       expect.stringMatching(/^b:1: it cannot be read: /),
       'c:1: its content is of none of lcl, nem12, green-button: name the format with --format',
     ])
