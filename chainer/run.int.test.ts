@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { readLog } from '../infra/kafka/log-reader.js'
 import { Authorities } from '../infra/testing/authorities.js'
 import { until } from '../infra/testing/until.js'
+import { decodeRepair } from '../schemas/records.js'
 
 let all: Authorities
 let meter: ReturnType<Authorities['meter']>
@@ -92,4 +94,12 @@ test('a lane whose readings were lost goes on in a new source epoch, after the s
   expect(finals.at(-1)?.header.height).toBeGreaterThan(state.final.height)
   const other = await all.untilCovered(1, await all.send(1, [Buffer.from('x')]))
   expect(other.at(-1)?.header).toMatchObject({ sourceEpoch: 1, count: 1 })
+  const told = []
+  const part = { kafka: all.kafka, topicPrefix: all.config.topicPrefix }
+  for await (const { value } of readLog({ ...part, topic: 'repairs', partition: 1, from: 0n })) told.push(decodeRepair(value))
+  const epoch = { id: 'epoch/1/1', kind: 'epoch', lane: 1, fault: 'readings-lost', by: 'authority-1' }
+  expect(told).toMatchObject([
+    { ...epoch, status: 'requested' },
+    { ...epoch, status: 'completed', tookMillis: (told[1]?.at ?? 0) - (told[0]?.at ?? 0) },
+  ])
 }, 60_000)

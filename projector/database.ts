@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { TransientError } from '../schemas/errors.js'
 import { binaryCopy, copyStatement } from './rows/binary-copy.js'
 import type { Row, Table } from './rows/tables.js'
+import { LIVE, type SetPrefix, useSet } from './schema-set.js'
 
 /** How long the database may be away before the process ends and its supervisor takes over, milliseconds. */
 const PATIENCE_MILLIS = 120_000
@@ -37,7 +38,14 @@ export interface DatabaseOptions {
   readonly logger: Logger
   readonly connections: number
   readonly patienceMillis?: number
+  /** The set of schemas that statements are about. Default: the live one. */
+  readonly set?: SetPrefix
 }
+
+/** Whoever writes the live tables holds this lock as others do; whoever puts another set in their place holds it alone. So no
+ *  transaction writes some of its rows here and some there. */
+export const WRITERS_LOCK = 0x6d63_7773
+export const BEGIN_WRITING = `BEGIN; SELECT pg_advisory_xact_lock_shared(${WRITERS_LOCK})`
 
 export class Database {
   readonly pool: pg.Pool
@@ -49,7 +57,10 @@ export class Database {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
     // without a listener a lost connection would end the process; the query under way rejects too
     const onLost = (error: Error) => options.logger.warn({ err: error }, 'a connection to PostgreSQL was lost')
-    this.pool.on('connect', (client) => client.on('error', onLost))
+    this.pool.on('connect', (client) => {
+      client.on('error', onLost)
+      useSet(client, options.set ?? LIVE)
+    })
     this.pool.on('error', onLost)
   }
 
@@ -81,7 +92,7 @@ export class Database {
     const client = await this.pool.connect()
     let broken = true
     try {
-      await client.query('BEGIN')
+      await client.query((this.options.set ?? LIVE) === LIVE ? BEGIN_WRITING : 'BEGIN')
       const result = await work(client)
       await client.query('COMMIT')
       broken = false

@@ -54,6 +54,11 @@ test('an authority whose verdict is not the final one goes on with that, says so
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   expect(metrics).toMatch(/meterchain_verdict_differences_total\{[^}]*\} 1/)
 
+  // started again it still has to show that it finds what is final
+  await all.stop('validator')
+  port = (await all.start('validator')).port
+  await until('not ready', 10_000, async () => (await (await ready()).text()).includes('lane 0 since height 1'))
+
   // a gap for everybody: the first reading does not count
   await all.send(0, [meter.next()])
   await othersDecide([])

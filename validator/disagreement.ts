@@ -3,6 +3,8 @@
 import { Counter, type Registry } from 'prom-client'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { Readiness } from '../infra/health.js'
+import type { OpenRepair } from '../infra/repairs/open-repairs.js'
+import type { TellRepair } from '../infra/repairs/repair-events.js'
 import { faultOfCode } from '../schemas/faults.js'
 import type { NotCounted, Repair } from '../schemas/records.js'
 
@@ -42,6 +44,9 @@ interface Open {
   readonly since: number
 }
 
+const FAULT = 'other-verdict'
+const idOf = (by: string, lane: number, height: bigint): string => `rebuild/verdict/${by}/${lane}/${height}`
+
 export class Disagreements {
   private readonly open = new Map<number, Open>()
   private readonly counter: Counter
@@ -49,8 +54,12 @@ export class Disagreements {
   constructor(
     registry: Registry,
     private readonly by: string,
-    private readonly tell: (event: Repair) => Promise<void>,
+    private readonly tell: TellRepair,
+    /** What a life before this one told and did not end. */
+    former: readonly OpenRepair[] = [],
   ) {
+    for (const { id, lane, fault, began } of former)
+      if (fault === FAULT) this.open.set(lane, { id, height: BigInt(/\d+$/.exec(id)?.[0] ?? 0), since: began })
     this.counter = new Counter({
       name: 'meterchain_verdict_differences_total',
       help: 'final blocks whose verdict is not the one found here',
@@ -68,7 +77,7 @@ export class Disagreements {
   private async differs({ lane, header: { height } }: Finalized, detail: string): Promise<void> {
     this.counter.inc()
     if (this.open.has(lane)) return
-    const open = { id: `rebuild/verdict/${this.by}/${lane}/${height}`, height, since: Date.now() }
+    const open = { id: idOf(this.by, lane, height), height, since: Date.now() }
     this.open.set(lane, open)
     await this.tell(this.event(lane, open, 'requested', `height ${height}: ${detail}. The final verdict was taken over`))
   }
@@ -89,7 +98,7 @@ export class Disagreements {
   private event(lane: number, { id, since }: Open, status: Repair['status'], detail: string): Repair {
     const at = Date.now()
     return {
-      ...{ id, kind: 'rebuild', lane, subject: `verdicts of ${this.by}`, fault: 'other-verdict', status, by: this.by, at },
+      ...{ id, kind: 'rebuild', lane, subject: `verdicts of ${this.by}`, fault: FAULT, status, by: this.by, at },
       ...{ tookMillis: status === 'requested' ? null : at - since, range: null, detail },
     }
   }

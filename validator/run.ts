@@ -11,14 +11,18 @@ import { type Readiness, startHealthServer } from '../infra/health.js'
 import { foreignKeyWarning, type HeldKeys } from '../infra/held-keys.js'
 import { endOffsets } from '../infra/kafka/log-reader.js'
 import { createMetrics } from '../infra/metrics.js'
+import { OpenRepairs } from '../infra/repairs/open-repairs.js'
 import { tellAllInto } from '../infra/repairs/repair-events.js'
 import type { Running, Runtime } from '../infra/stage-runtime.js'
 import { isOrdinarySkip, type SkipReason } from '../schemas/lane-fold.js'
-import type { Vote } from '../schemas/records.js'
+import type { Repair, Vote } from '../schemas/records.js'
+import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
+import type { RegistryState } from '../schemas/registry/state.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
-import type { CheckpointKeeper } from './checkpoints/keeper.js'
-import { startCheckpoints } from './checkpoints/start.js'
+import type { CheckpointGuard } from './checkpoints/guard.js'
+import { type Checkpoints, startCheckpoints } from './checkpoints/start.js'
 import { Disagreements } from './disagreement.js'
+import { Epochs, findNewEpochs } from './epochs.js'
 import { EventTimes } from './event-times.js'
 import { LaneValidator } from './lane-validator.js'
 import { endLife } from './lives.js'
@@ -45,21 +49,19 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   if (warning !== undefined) logger.warn({ authority: key.id }, warning)
   const path = join(deps.folder, 'meters')
   const { count, index } = config.validatorInstance
-  // the first instance makes the checkpoints: others keep nothing for them
-  const keepsFinals = index === 1
   const beganAt = Date.now()
   let lost: string | undefined
   const onLost = (why: string) => {
     lost = why
   }
-  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals, onLost })
+  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals: true, onLost })
   const onFatal = (error: Error) => {
     dropIfCorrupt(path, error, logger).then(() => deps.onFatal(error), deps.onFatal)
   }
   const message = messageBuilder(TAGS.reading, registry.state.chainId)
   const lanes = lanesOf({ index, count }, registry.state.lanes)
   const validators = new Map<number, LaneValidator>()
-  let checkpoints: Awaited<ReturnType<typeof startCheckpoints>> | undefined
+  let checkpoints: Checkpoints | undefined
   const eventTimes = new EventTimes(registry.state.size, Date.now())
   const feeds = new LaneFeeds({
     ...deps,
@@ -68,13 +70,13 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     positions: new Map(lanes.map((lane) => [lane, states.position(lane)])),
     onFinal: async (feed, finalized) => {
       await validators.get(feed.lane)?.commit(finalized)
-      checkpoints?.keeper.laneMoved(feed.lane, finalized.header.height)
+      checkpoints?.laneMoved(feed.lane, finalized.header.height)
     },
     onChange: (feed) => {
       metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
       metrics.queueDepth.set({ queue: `pending-${feed.lane}` }, feed.pending.length)
       validators.get(feed.lane)?.poke()
-      if (feeds.readiness().ready) rebuild?.done(Date.now()).catch(onFatal)
+      if (feeds.readiness().ready) rebuild?.done().catch(onFatal)
     },
     onVoid: async ({ lane }, candidate, at) => {
       const events = reseals.get(lane)?.voided(candidate, at) ?? []
@@ -90,7 +92,10 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   /** What an old log tells was told when it was new. */
   const isNews = (at: number) => at > beganAt - NEWS_MILLIS
   const tell = tellAllInto({ ...deps, metrics: metrics.registry })
-  const disagreements = new Disagreements(metrics.registry, key.id, (event) => tell([event]))
+  const tellOne = (event: Repair) => tell([event])
+  const open = new OpenRepairs(deps.folder, logger)
+  const disagreements = new Disagreements(metrics.registry, key.id, open.through(tellOne, 'rebuild'), open.all())
+  const epochs = new Epochs(key.id)
   let rebuild: Rebuild | undefined
   const onJudged = async (finalized: Finalized, judgement: BlockJudgement) => {
     const refused = finalized.notCounted.length
@@ -102,7 +107,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     // not committed yet: the state before it decides whose turn it was
     const before = registry.state.governanceAt(states.position(lane)?.final.registrySize ?? 1)
     const events = reseals.get(lane)?.settled(finalized, before) ?? []
-    if (isNews(timestamp)) await tell(events)
+    if (isNews(timestamp)) await tell([...events, ...epochs.settled(finalized)])
   }
   const voting = {
     ...{
@@ -121,7 +126,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       feed.lane,
       new LaneValidator(feed, {
         ...voting,
-        isVouchedFor: (lane) => checkpoints?.keeper.isVouchedFor(lane) ?? !keepsFinals,
+        isVouchedFor: (lane) => checkpoints?.guard.isVouchedFor(lane) ?? false,
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
         onVerdict: (...verdict) => disagreements.note(...verdict),
         onJudged,
@@ -134,18 +139,21 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   })
   const pokeAll = () => {
     for (const validator of validators.values()) validator.poke()
-    checkpoints?.keeper.poke()
+    checkpoints?.poke()
   }
   const health = await startHealthServer({
     host: config.host,
     port: config.validatorPort,
     metrics,
-    isReady: () => readiness(feeds, checkpoints?.keeper, disagreements),
+    isReady: () => readiness(feeds, checkpoints?.guard, disagreements),
   })
   const others = lanesBut(lanes, registry.state.lanes)
-  checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
-  if (lost !== undefined && (await hasBlocks(deps)))
-    rebuild = await Rebuild.begin({ by: key.id, why: lost, beganAt, tell: (event) => tell([event]) })
+  checkpoints = await startCheckpoints({ ...voting, metrics, lanes, others, isMaker: index === 1 })
+  const why = lost !== undefined && (await hasBlocks(deps)) ? lost : undefined
+  rebuild = await Rebuild.begin({ by: key.id, why, beganAt, open, tell: tellOne })
+  // where the state was lost, old blocks are read again: of what they took up, nothing is new
+  if (lost === undefined)
+    await tell((await findNewEpochs(deps, behindRegistry(feeds, registry.state))).map((each) => epochs.requested(each)))
   await feeds.start()
   logger.info({ lanes, authority: key.id, port: health.port }, 'validating')
   const inspection = new AbortController()
@@ -162,6 +170,15 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     await health.stop()
   }
   return { port: health.port, stop }
+}
+
+/** Lanes in which the registry has a newer source epoch than the final block. */
+function behindRegistry(feeds: LaneFeeds, registry: RegistryState): Map<number, { final: number; registry: number }> {
+  const governance = registry.governanceAt(registry.size)
+  const all = feeds.all().map(({ lane, reader }) => {
+    return [lane, { final: reader.state.final.sourceEpoch, registry: sourceEpochOf(governance, lane) }] as const
+  })
+  return new Map(all.filter(([, epochs]) => epochs.registry > epochs.final))
 }
 
 /** Of a chain without a block nothing can have been lost. */
@@ -186,13 +203,13 @@ const lanesBut = (mine: readonly number[], lanes: number): number[] =>
   Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !mine.includes(lane))
 
 /** A lane that a checkpoint knows otherwise, or longer, is not voted on: its operator has to restore it. */
-function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined, disagreements: Disagreements): Readiness {
-  const split = keeper?.splitLanes ?? []
+function readiness(feeds: LaneFeeds, guard: CheckpointGuard | undefined, disagreements: Disagreements): Readiness {
+  const split = guard?.splitLanes ?? []
   if (split.length > 0) {
     return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
   }
   const read = feeds.readiness()
-  const short = keeper?.shortLanes ?? []
+  const short = guard?.shortLanes ?? []
   if (!read.ready) return read
   if (short.length === 0) return disagreements.readiness()
   return { ready: false, why: `checkpoints cover more than topic chain holds of lanes ${short.join(', ')}: restore it` }

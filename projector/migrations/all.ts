@@ -6,8 +6,11 @@ import { repairs } from './0004-repairs.js'
 import { evidence } from './0005-evidence.js'
 import { checkpoints } from './0006-checkpoints.js'
 import { repairKinds } from './0007-repair-kinds.js'
-import { tariffs } from './0008-tariffs.js'
-import { bills } from './0009-bills.js'
+import { days } from './0008-days.js'
+import { consumption } from './0009-consumption.js'
+import { quality } from './0010-quality.js'
+import { tariffs } from './0011-tariffs.js'
+import { bills } from './0012-bills.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -18,8 +21,11 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005-evidence': evidence,
   '0006-checkpoints': checkpoints,
   '0007-repair-kinds': repairKinds,
-  '0008-tariffs': tariffs,
-  '0009-bills': bills,
+  '0008-days': days,
+  '0009-consumption': consumption,
+  '0010-quality': quality,
+  '0011-tariffs': tariffs,
+  '0012-bills': bills,
 }
 
 /** Compiled in: no file is looked for at run time. */

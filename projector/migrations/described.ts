@@ -46,6 +46,12 @@ export async function createView(
   }
 }
 
+/** Another way to the same columns of a view, whose comments stay. */
+export async function replaceView(db: Kysely<unknown>, name: string, comment: string, select: string): Promise<void> {
+  await run(db, `CREATE OR REPLACE VIEW ${name} AS ${select}`)
+  await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
+}
+
 /** A function that gives rows, for what a view cannot be asked. It reads with the rights of its owner, as views do, and changes
  *  nothing. `columns`: name → type. */
 export async function createFunction(
@@ -57,11 +63,11 @@ export async function createFunction(
   select: string,
 ): Promise<void> {
   const returned = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
-  // names from outside must not come before those of our schemas
+  // bound to the tables themselves, not to their names: a replayed set of schemas is renamed
   await run(
     db,
     `CREATE FUNCTION ${name} (${parameters}) RETURNS TABLE (${returned.join(', ')})
-     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$ ${select} $function$`,
+     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC ${select}; END`,
   )
   await run(db, `COMMENT ON FUNCTION ${name} IS ${literal(comment)}`)
 }

@@ -1,5 +1,5 @@
 import type { Kysely, Migration } from 'kysely'
-import { billLines } from './0009-bill-lines.js'
+import { billLines } from './0012-bill-lines.js'
 import { createFunction, createView, run } from './described.js'
 
 export const bills: Migration = {
