@@ -44,6 +44,8 @@ export class Database {
   /** Why the last attempt failed, while the database is away. */
   trouble: string | undefined
   readonly #patience = new AbortController()
+  /** Transactions that wait for room. */
+  #waitingForRoom = 0
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
@@ -51,6 +53,11 @@ export class Database {
     const onLost = (error: Error) => options.logger.warn({ err: error }, 'a connection to PostgreSQL was lost')
     this.pool.on('connect', (client) => client.on('error', onLost))
     this.pool.on('error', onLost)
+  }
+
+  /** Others than those that wait may succeed meanwhile: those that read, and such as find room in what there is. */
+  get isDiskFull(): boolean {
+    return this.#waitingForRoom > 0
   }
 
   /** Runs `work` in one transaction on one connection, and again while the database is away: `work` must bear that. Rejects with
@@ -70,11 +77,20 @@ export class Database {
         const isOver = !isFull && Date.now() + wait > giveUpAt
         if (this.#patience.signal.aborted || isOver) throw new TransientError(this.trouble, { cause: error })
         this.options.logger.warn({ err: error, waitMillis: wait }, `${what}; the transaction is tried again`)
-        await pause(wait, undefined, { signal: this.#patience.signal }).catch(() => {
-          throw new TransientError(`${this.trouble}; it was not tried again, for the process ends`, { cause: error })
-        })
+        await this.#rest(wait, isFull, error)
       }
     }
+  }
+
+  async #rest(millis: number, isFull: boolean, cause: unknown): Promise<void> {
+    if (isFull) this.#waitingForRoom++
+    await pause(millis, undefined, { signal: this.#patience.signal })
+      .catch(() => {
+        throw new TransientError(`${this.trouble}; it was not tried again, for the process ends`, { cause })
+      })
+      .finally(() => {
+        if (isFull) this.#waitingForRoom--
+      })
   }
 
   async #once<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

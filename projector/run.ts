@@ -37,6 +37,8 @@ import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
 import { Replay } from './repairs/replay.js'
 import { Restorer } from './repairs/restorer.js'
+import { ServiceWatch } from './repairs/service-watch.js'
+import { services } from './repairs/services.js'
 
 /** How long the end of a projector waits for what it has read, milliseconds. */
 const WRITTEN_MILLIS = 5_000
@@ -77,12 +79,41 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     else given.onFatal(error)
   }
   const deps = { ...given, onFatal }
-  const metrics = createMetrics('projector')
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
-  const recovered = await recover(database, registry.state)
+  const metrics = createMetrics('projector')
   const open = new OpenRepairs(deps.folder, logger)
   const tellAny = tellInto({ ...deps, metrics: metrics.registry })
+  const watch = new ServiceWatch({
+    ...{ open, tell: tellAny, logger, metrics: metrics.registry },
+    services: services({ config, databaseUrl: deps.databaseUrl, isDiskFull: () => database.isDiskFull }),
+  })
+  // from the first moment on: the database may be away now
+  watch.start()
+  try {
+    return await startWatched(deps, { database, metrics, open, tellAny, watch, end: () => (isStopping = true) })
+  } catch (error) {
+    await watch.stop()
+    throw error
+  }
+}
+
+interface Watched {
+  readonly database: Database
+  readonly metrics: Metrics
+  readonly open: OpenRepairs
+  readonly tellAny: TellRepair
+  readonly watch: ServiceWatch
+  /** What fails from now on is cut off. */
+  end(): void
+}
+
+async function startWatched(
+  deps: ProjectorDeps,
+  { database, metrics, open, tellAny, watch, end }: Watched,
+): Promise<RunningProjector> {
+  const { config, logger, registry, onFatal } = deps
+  const recovered = await recover(database, registry.state)
   await open.endCutOff('reproject', tellAny)
   const tell = open.through(tellAny, 'reproject')
   for (const lane of recovered.mended) await tellMended(lane, tell)
@@ -128,7 +159,7 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     registryReached: (size) => registry.reach(size),
     onRepairs: (records) => restorer.takeRepairs(records),
   })
-  const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
+  const isReady = () => (database.trouble === undefined ? watch.readiness() : { ready: false, why: database.trouble })
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
   const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
@@ -142,8 +173,8 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
       ['registry/0', registryRows.place] as const,
       ...plain.places(),
     ])
-  const watch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
-  watch.start()
+  const cursorWatch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
+  cursorWatch.start()
   const audit = startAudit(deps, auditMetrics(metrics.registry), tell, restorer)
   logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
   return {
@@ -156,10 +187,10 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
       await registryRows.reach(registry.state.size)
     },
     stop: async () => {
-      isStopping = true
+      end()
       endEvents()
       database.endPatience()
-      await Promise.all([query.stop(), audit.stop(), watch.stop(), restorer.stop()])
+      await Promise.all([query.stop(), audit.stop(), watch.stop(), cursorWatch.stop(), restorer.stop()])
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
       await registryRows.idle().catch(onFatal)
