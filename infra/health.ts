@@ -4,7 +4,6 @@ import type { Metrics } from './metrics.js'
 
 export interface Readiness {
   readonly ready: boolean
-  /** Why not; or what it can do without. */
   readonly why?: string
 }
 
@@ -34,8 +33,7 @@ function answer({ metrics, isReady, pages = {} }: HealthOptions): RequestListene
     if (path !== '/readyz')
       return say(404, `there are ${['/healthz', '/readyz', '/metrics', ...Object.keys(pages)].join(', ')}\n`)
     const { ready, why } = isReady()
-    if (ready) return say(200, why === undefined ? 'ready\n' : `ready; ${why}\n`)
-    return say(503, `not ready: ${why ?? 'starting'}\n`)
+    return ready ? say(200, 'ready\n') : say(503, `not ready: ${why ?? 'starting'}\n`)
   }
   return (request, response) => {
     body(request.url).then(

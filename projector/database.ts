@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { TransientError } from '../schemas/errors.js'
 import { binaryCopy, copyStatement } from './rows/binary-copy.js'
 import type { Row, Table } from './rows/tables.js'
+import { LIVE, type SetPrefix, useSet } from './schema-set.js'
 
 /** How long the database may be away before the process ends and its supervisor takes over, milliseconds. */
 const PATIENCE_MILLIS = 120_000
@@ -37,32 +38,51 @@ export interface DatabaseOptions {
   readonly logger: Logger
   readonly connections: number
   readonly patienceMillis?: number
+  /** The set of schemas that statements are about. Default: the live one. */
+  readonly set?: SetPrefix
 }
+
+/** Whoever writes the live tables holds this lock as others do; whoever puts another set in their place holds it alone. So no
+ *  transaction writes some of its rows here and some there. */
+export const WRITERS_LOCK = 0x6d63_7773
+export const BEGIN_WRITING = `BEGIN; SELECT pg_advisory_xact_lock_shared(${WRITERS_LOCK})`
 
 export class Database {
   readonly pool: pg.Pool
   /** Why the last attempt failed, while the database is away. */
   trouble: string | undefined
   readonly #patience = new AbortController()
-  /** Transactions that wait for room. */
-  #waitingForRoom = 0
+  /** Transactions that found no room and did not succeed since. */
+  readonly #withoutRoom = new Set<symbol>()
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
     // without a listener a lost connection would end the process; the query under way rejects too
     const onLost = (error: Error) => options.logger.warn({ err: error }, 'a connection to PostgreSQL was lost')
-    this.pool.on('connect', (client) => client.on('error', onLost))
+    this.pool.on('connect', (client) => {
+      client.on('error', onLost)
+      useSet(client, options.set ?? LIVE)
+    })
     this.pool.on('error', onLost)
   }
 
-  /** Others than those that wait may succeed meanwhile: those that read, and such as find room in what there is. */
+  /** `trouble` does not tell: others than those that wait succeed meanwhile, such as find room in what there is. */
   get isDiskFull(): boolean {
-    return this.#waitingForRoom > 0
+    return this.#withoutRoom.size > 0
   }
 
   /** Runs `work` in one transaction on one connection, and again while the database is away: `work` must bear that. Rejects with
    *  TransientError when patience ends; for room on a full disk it has no end. */
   async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const mine = Symbol('transaction')
+    try {
+      return await this.#patiently(work, mine)
+    } finally {
+      this.#withoutRoom.delete(mine)
+    }
+  }
+
+  async #patiently<T>(work: (client: pg.PoolClient) => Promise<T>, mine: symbol): Promise<T> {
     const giveUpAt = Date.now() + (this.options.patienceMillis ?? PATIENCE_MILLIS)
     for (let wait = FIRST_PAUSE_MILLIS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MILLIS)) {
       try {
@@ -72,32 +92,24 @@ export class Database {
       } catch (error) {
         if (!isPassing(error)) throw error
         const isFull = isDiskFull(error)
+        if (isFull) this.#withoutRoom.add(mine)
         const what = isFull ? 'the disk of PostgreSQL is full' : 'PostgreSQL is away'
         this.trouble = `${what}: ${(error as Error).message}`
         const isOver = !isFull && Date.now() + wait > giveUpAt
         if (this.#patience.signal.aborted || isOver) throw new TransientError(this.trouble, { cause: error })
         this.options.logger.warn({ err: error, waitMillis: wait }, `${what}; the transaction is tried again`)
-        await this.#rest(wait, isFull, error)
+        await pause(wait, undefined, { signal: this.#patience.signal }).catch(() => {
+          throw new TransientError(`${this.trouble}; it was not tried again, for the process ends`, { cause: error })
+        })
       }
     }
-  }
-
-  async #rest(millis: number, isFull: boolean, cause: unknown): Promise<void> {
-    if (isFull) this.#waitingForRoom++
-    await pause(millis, undefined, { signal: this.#patience.signal })
-      .catch(() => {
-        throw new TransientError(`${this.trouble}; it was not tried again, for the process ends`, { cause })
-      })
-      .finally(() => {
-        if (isFull) this.#waitingForRoom--
-      })
   }
 
   async #once<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect()
     let broken = true
     try {
-      await client.query('BEGIN')
+      await client.query((this.options.set ?? LIVE) === LIVE ? BEGIN_WRITING : 'BEGIN')
       const result = await work(client)
       await client.query('COMMIT')
       broken = false

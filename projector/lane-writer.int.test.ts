@@ -24,7 +24,7 @@ function writerOf(changes: Partial<LaneWriterOptions> = {}): LaneWriter {
     ...{ lane: 0, height: 0n, database, onFailure: (error) => void failures.push(error) },
     numberOf: (meter, size) => registry.state.meterAt(meter, size)?.ordinal,
     registryReached: async () => undefined,
-    onWritten: (written) => void batches.push(written.length),
+    onWritten: ({ blocks }) => void batches.push(blocks.length),
     ...changes,
   })
 }

@@ -3,7 +3,7 @@ import { BugError } from '../schemas/errors.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import type { Database } from './database.js'
 import { type NumberOf, recordBytes } from './project.js'
-import { projectBatch, writeBatch } from './write-block.js'
+import { type Batch, projectBatch, writeBatch } from './write-block.js'
 
 /** Entries that one transaction may take, beyond its first block: 721 k rows/s by 5,000 rows, 1.5 M by 50,000. */
 const BATCH_ENTRIES = 20_000
@@ -24,7 +24,7 @@ export interface LaneWriterOptions {
   readonly numberOf: NumberOf
   /** Resolves when the rows of this many registry events are in the tables. */
   registryReached(size: number): Promise<void>
-  onWritten(blocks: readonly Finalized[]): void
+  onWritten(batch: Batch): void
   onFailure(error: Error): void
 }
 
@@ -100,7 +100,7 @@ export class LaneWriter {
       this.#written = block.header.height
       this.#hash = block.hash
     }
-    this.options.onWritten(blocks)
+    this.options.onWritten(batch)
     if (this.#bytes <= QUEUE_BYTES) this.#release()
   }
 

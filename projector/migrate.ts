@@ -4,6 +4,7 @@ import pg from 'pg'
 import { BLOCK_FAULTS, DOOR_FAULTS, ENTRY_FAULTS } from '../schemas/faults.js'
 import { migrations } from './migrations/all.js'
 import { ensureRoles, grantPrivileges, type Passwords, type Roles, rolesOf } from './roles.js'
+import { LIVE, type SetPrefix, useSet } from './schema-set.js'
 
 export interface MigrateOptions {
   /** A role that may make roles and databases; its database only serves to connect. */
@@ -73,17 +74,19 @@ async function ensureDatabase(admin: pg.Client, database: string, roles: Roles):
   if (rowCount === 0) await admin.query(`CREATE DATABASE ${admin.escapeIdentifier(database)} OWNER ${roles.owner}`)
 }
 
-async function migrateDatabase(client: pg.Client, database: string, roles: Roles): Promise<string[]> {
+/** Makes the schemas of a set, or brings them up to date, with the privileges on them. Gives the names of the migrations that ran. */
+export async function migrateDatabase(client: pg.Client, database: string, roles: Roles, set = LIVE): Promise<string[]> {
   await client.query(`SET ROLE ${roles.owner}`)
-  const applied = await runMigrations(client)
+  useSet(client, set)
+  const applied = await runMigrations(client, set)
   await refreshReferences(client)
   await grantPrivileges(client, database, roles)
   return applied
 }
 
-async function runMigrations(client: pg.Client): Promise<string[]> {
+async function runMigrations(client: pg.Client, set: SetPrefix): Promise<string[]> {
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: poolOfOne(client) }) })
-  const migrator = new Migrator({ db, provider: migrations, migrationTableSchema: 'migrations' })
+  const migrator = new Migrator({ db, provider: migrations, migrationTableSchema: `${set}migrations` })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
   await describeOwnTables(client)

@@ -60,6 +60,13 @@ export async function deletePlain(client: ClientBase, source: Source, lane: numb
   else await client.query(`DELETE FROM ${table.name} WHERE ${where} AND lane = $3`, [...range, lane])
 }
 
+export async function newestCheckpointRecord(client: ClientBase): Promise<PlainRecord | undefined> {
+  const { rows } = await client.query<{ offset: string; value: Buffer }>(
+    'SELECT log_offset AS offset, record AS value FROM ledger.checkpoint_records ORDER BY log_offset DESC LIMIT 1',
+  )
+  return rows[0] && { offset: BigInt(rows[0].offset), value: rows[0].value }
+}
+
 /** Records of a plain topic, with the cursor after them, and with what `writeMore` writes. Runs inside the caller's transaction. */
 export async function writePlain(
   client: ClientBase,

@@ -2,6 +2,7 @@
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
 import { leafHash } from '../schemas/merkle.js'
+import { obisText } from '../schemas/obis.js'
 import { readEntry } from '../schemas/reading.js'
 import type { Profile } from '../schemas/records.js'
 import { evidenceRows } from './evidence-rows.js'
@@ -160,12 +161,6 @@ function channelOf(
   if (known !== undefined) return known[0]
   seen.set(name, [key, obisText(obis), unit, scaler, powerOfTen(scaler)])
   return key
-}
-
-/** A-B:C.D.E*F (IEC 62056-6-1). */
-export function obisText(obis: Buffer): string {
-  const [a, b, c, d, e, f] = obis
-  return `${a}-${b}:${c}.${d}.${e}*${f}`
 }
 
 const powerOfTen = (scaler: number): string => (scaler < 0 ? `0.${'1'.padStart(-scaler, '0')}` : `1${'0'.repeat(scaler)}`)

@@ -83,14 +83,18 @@ interface BlockPlace {
   readonly lastOffset: string
 }
 
+/** SQLSTATEs of a schema and of a table that there is not. */
+const MISSING = /^(3F000|42P01)$/
+
 async function requireTables(client: ClientBase): Promise<void> {
-  const { rows } = await client.query<{ isThere: boolean }>(
-    `SELECT to_regclass('ledger.cursors') IS NOT NULL AND to_regclass('store.checkpoints') IS NOT NULL AS "isThere"`,
-  )
-  if (rows[0]?.isThere !== true)
+  try {
+    await client.query('SELECT FROM ledger.cursors, store.checkpoints LIMIT 0')
+  } catch (error) {
+    if (!MISSING.test(String((error as { code?: unknown }).code))) throw error
     throw new Error(
       'the database has no tables, or those of an older program: `meterchain migrate` makes them, and they are filled from the logs',
     )
+  }
 }
 
 const ALL_HEIGHTS = 9_223_372_036_854_775_807n

@@ -1,9 +1,6 @@
 /** The projector's shell: final blocks in, rows out. It goes on where the database's cursors stand. */
-import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
-import { ChainFollower } from '../infra/chain/chain-follower.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { Config } from '../infra/config.js'
 import { startHealthServer } from '../infra/health.js'
@@ -17,31 +14,26 @@ import { type TellRepair, ToldRepair, tellInto } from '../infra/repairs/repair-e
 import { type CarriedOut, carryOut } from '../infra/restore/carry-out.js'
 import type { RestorableTopic } from '../infra/restore/restorable.js'
 import { withPlans } from '../infra/restore/restore.js'
+import type { TopicPlan } from '../infra/restore/restore-topic.js'
 import type { Running } from '../infra/stage-runtime.js'
 import { hex } from '../schemas/bytes.js'
 import type { Signatures } from '../schemas/ed25519.js'
 import { BugError } from '../schemas/errors.js'
 import { faultOfCode } from '../schemas/faults.js'
-import type { FinalBlock } from '../schemas/lane-fold.js'
 import { kafkaSource } from './audit/kafka-source.js'
 import type { CheckpointFoldOptions } from './checkpoints/fold.js'
 import { CursorWatch } from './cursor-watch.js'
 import { Database } from './database.js'
 import { evidenceMetric } from './evidence-metric.js'
-import { LaneWriter } from './lane-writer.js'
-import { PlainFollower } from './plain-follower.js'
+import { startFilling } from './fill.js'
 import { startQuery } from './query/start.js'
-import { type Recovered, recover } from './recover.js'
-import { RegistryRows } from './registry-rows.js'
+import { recover } from './recover.js'
 import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
 import { Replay } from './repairs/replay.js'
 import { Restorer } from './repairs/restorer.js'
 import { ServiceWatch } from './repairs/service-watch.js'
 import { services } from './repairs/services.js'
-
-/** How long the end of a projector waits for what it has read, milliseconds. */
-const WRITTEN_MILLIS = 5_000
 
 export interface ProjectorDeps {
   readonly config: Config
@@ -117,83 +109,52 @@ async function startWatched(
   await open.endCutOff('reproject', tellAny)
   const tell = open.through(tellAny, 'reproject')
   for (const lane of recovered.mended) await tellMended(lane, tell)
-  const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const noteEvidence = await evidenceMetric(metrics.registry, database)
-  const onWritten = (block: Finalized) => {
-    measure(metrics, block)
-    noteEvidence(block.evidence)
-  }
   const restorer = new Restorer({
     ...{ isOn: config.restore, tell, logger, database },
     restore: (topic) => restoreFromTables(topic, deps),
   })
   const onLogFault = (fault: LogFault) => void restorer.found(fault)
-  const writers = startWriters(deps, onWritten, database, registryRows, recovered)
-  const heights = () => new Map([...writers].map(([lane, writer]) => [lane, writer.height]))
   const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
-  await replay.begin(heights())
-  const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
-  const writerOf = (lane: number): LaneWriter => {
-    const writer = writers.get(lane)
-    if (writer === undefined) throw new BugError(`lane ${lane} is not written here`)
-    return writer
-  }
-  const follower = new ChainFollower({
-    ...deps,
-    verify: deps.signatures.verify,
-    groupId: `meterchain-projector-${randomUUID()}`,
-    certified: recovered.certified,
-    positions: recovered.positions,
-    onLogFault,
-    onFinal: async (finalized) => {
-      const { lane } = finalized
-      await writerOf(lane).take(finalized)
-      metrics.queueDepth.set({ queue: `blocks-${lane}` }, writerOf(lane).depth)
-      metrics.lag.set({ topic: 'chain', partition: lane }, Number(follower.lag(lane)))
-    },
-    // what was read is written first: it may be in no log any more
-    onFailure: (error) => void Promise.race([idle(), pause(WRITTEN_MILLIS)]).then(() => deps.onFatal(error)),
-  })
-  const plain = new PlainFollower({
-    ...{ ...deps, database, cursors: recovered.plain, checkpoints: foldOptions(deps), onFailure: deps.onFatal },
-    registryReached: (size) => registry.reach(size),
-    onRepairs: (records) => restorer.takeRepairs(records),
-  })
-  const isReady = () => (database.trouble === undefined ? watch.readiness() : { ready: false, why: database.trouble })
+  await replay.begin(new Map([...recovered.positions].map(([lane, { final }]) => [lane, final.height])))
+  const hasTables = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
+  const isReady = () => (database.trouble === undefined ? watch.readiness() : hasTables())
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
-  const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
-  const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
-  const endEvents = registry.onEvent(keepRegistry)
-  keepRegistry()
-  await Promise.all([follower.start(), plain.start()])
+  const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady: hasTables })
+  const filling = await startFilling(
+    {
+      ...{ ...deps, database, groupPrefix: 'meterchain-projector', onLogFault },
+      onTaken: (lane, waiting, lag) => {
+        metrics.queueDepth.set({ queue: `blocks-${lane}` }, waiting)
+        metrics.lag.set({ topic: 'chain', partition: lane }, lag)
+      },
+      onWritten: ({ blocks }) => {
+        for (const block of blocks) {
+          measure(metrics, block)
+          noteEvidence(block.evidence)
+        }
+      },
+      onRepairs: (records) => restorer.takeRepairs(records),
+      isRegained: (fault) => (config.restore ? restorer.regain(fault) : isWholeIn('checkpoints', deps)),
+    },
+    recovered,
+  )
+  const { heights, caughtUp } = filling
   await restorer.start()
-  const places = () =>
-    new Map([
-      ...[...writers].map(([lane, writer]) => [`chain/${lane}`, writer.place] as const),
-      ['registry/0', registryRows.place] as const,
-      ...plain.places(),
-    ])
-  const cursorWatch = new CursorWatch(database, places, () => replay.reached(heights()), onFatal)
+  const cursorWatch = new CursorWatch(database, filling.places, () => replay.reached(heights()), onFatal)
   cursorWatch.start()
   const audit = startAudit(deps, auditMetrics(metrics.registry), tell, restorer)
-  logger.info({ port: health.port, queryPort: query.port, lanes: writers.size }, 'projecting')
+  logger.info({ port: health.port, queryPort: query.port, lanes: recovered.positions.size }, 'projecting')
   return {
     port: health.port,
     queryPort: query.port,
     heights,
-    caughtUp: async (deadlineMillis) => {
-      await follower.caughtUp(deadlineMillis)
-      await idle()
-      await registryRows.reach(registry.state.size)
-    },
+    caughtUp,
     stop: async () => {
       end()
-      endEvents()
       database.endPatience()
       await Promise.all([query.stop(), audit.stop(), watch.stop(), cursorWatch.stop(), restorer.stop()])
-      await Promise.all([follower.stop(), plain.stop()])
-      await idle()
-      await registryRows.idle().catch(onFatal)
+      await filling.stop()
       await health.stop()
       await database.close()
     },
@@ -204,32 +165,22 @@ const foldOptions = ({ registry, signatures, config }: ProjectorDeps): Checkpoin
   ...{ registry: registry.state, verify: signatures.verify, witnesses: config.witnesses },
 })
 
-function startWriters(
-  { registry, onFatal }: ProjectorDeps,
-  onWritten: (block: Finalized) => void,
-  database: Database,
-  registryRows: RegistryRows,
-  { positions, leftTo }: Recovered,
-): Map<number, LaneWriter> {
-  const writerOf = (lane: number, { height, hash }: FinalBlock) =>
-    new LaneWriter({
-      ...{ lane, height, hash, database, leftTo: leftTo.get(lane) ?? 0n },
-      numberOf: (meter, size) => registry.state.meterAt(meter, size)?.ordinal,
-      registryReached: (size) => registryRows.reach(size),
-      onWritten: (blocks) => blocks.forEach(onWritten),
-      onFailure: onFatal,
-    })
-  return new Map([...positions].map(([lane, { final }]) => [lane, writerOf(lane, final)]))
-}
-
 /** As `meterchain restore` does it, by appending alone. */
 async function restoreFromTables(topic: RestorableTopic, deps: ProjectorDeps): Promise<CarriedOut> {
+  return withPlanOf(topic, deps, (plan) => carryOut(plan, false))
+}
+
+/** Whether a reader with nothing else in hand comes to all that the tables hold. */
+const isWholeIn = (topic: RestorableTopic, deps: ProjectorDeps) => withPlanOf(topic, deps, async (plan) => plan.isWhole)
+
+async function withPlanOf<T>(topic: RestorableTopic, deps: ProjectorDeps, use: (plan: TopicPlan) => Promise<T>): Promise<T> {
   const { kafka, config, logger, writer, ids, signatures, registry, databaseUrl } = deps
   const restoring = { kafka, config, logger, writer, ids, verify: signatures.verify, onAppended: () => undefined }
   const source = { replicaUrl: databaseUrl, chainId: registry.state.chainId, topics: [topic] }
-  const [done] = await withPlans(source, restoring, (plan) => carryOut(plan, false))
-  if (done === undefined) throw new BugError(`there was no plan to restore ${topic}`)
-  return done
+  const done: T[] = await withPlans(source, restoring, use)
+  const [first] = done
+  if (first === undefined) throw new BugError(`there was no plan to restore ${topic}`)
+  return first
 }
 
 function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair, restorer: Restorer): ContinuousAudit {

@@ -154,6 +154,11 @@ describe('records that stand beside the chain', () => {
   })
 })
 
+test('a signature of a head before 1970 is no record: no note has a place for its time', () => {
+  const at = (timestamp: number) => records.decodeCosignature(records.encodeCosignature({ ...cosignature, timestamp }))
+  expect([at(-1), at(-(2 ** 50)), at(0)?.timestamp]).toEqual([undefined, undefined, 0])
+})
+
 describe('what is not there, or is not known, is no record, and never an exception', () => {
   const decoders: [string, (value: Buffer | null) => unknown, Buffer][] = [
     ['chain: a block', records.decodeChainRecord, records.encodeBlock(records.encodeHeader(header), Buffer.alloc(64), [])],

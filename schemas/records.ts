@@ -459,8 +459,11 @@ export const encodeRejection = (rejection: Rejection): Buffer => rejectionCodec.
 export const decodeRejection = (value: Buffer | null): Rejection | undefined =>
   value === null ? undefined : rejectionCodec.decode(stripPrefix(value))
 export const encodeCosignature = (cosignature: Cosignature): Buffer => cosignatureCodec.encode(cosignature)
-export const decodeCosignature = (value: Buffer | null): Cosignature | undefined =>
-  value === null ? undefined : cosignatureCodec.decode(stripPrefix(value))
+/** A time before 1970 is no record: a note has no place for it. */
+export function decodeCosignature(value: Buffer | null): Cosignature | undefined {
+  const cosignature = value === null ? undefined : cosignatureCodec.decode(stripPrefix(value))
+  return cosignature === undefined || cosignature.timestamp < 0 ? undefined : cosignature
+}
 export const encodeCheckpointLeaf = (leaf: CheckpointLeaf): Buffer =>
   checkpointLeafCodec.encode({ ...leaf, height: Number(leaf.height) })
 export function decodeCheckpointLeaf(bytes: Buffer): CheckpointLeaf | undefined {

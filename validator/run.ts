@@ -19,8 +19,8 @@ import type { Repair, Vote } from '../schemas/records.js'
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import type { RegistryState } from '../schemas/registry/state.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
-import type { CheckpointKeeper } from './checkpoints/keeper.js'
-import { startCheckpoints } from './checkpoints/start.js'
+import type { CheckpointGuard } from './checkpoints/guard.js'
+import { type Checkpoints, startCheckpoints } from './checkpoints/start.js'
 import { Disagreements } from './disagreement.js'
 import { Epochs, findNewEpochs } from './epochs.js'
 import { EventTimes } from './event-times.js'
@@ -49,21 +49,19 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   if (warning !== undefined) logger.warn({ authority: key.id }, warning)
   const path = join(deps.folder, 'meters')
   const { count, index } = config.validatorInstance
-  // the first instance makes the checkpoints: others keep nothing for them
-  const keepsFinals = index === 1
   const beganAt = Date.now()
   let lost: string | undefined
   const onLost = (why: string) => {
     lost = why
   }
-  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals, onLost })
+  const states = await openStates(path, registry.state.chainId, logger, { keepsFinals: true, onLost })
   const onFatal = (error: Error) => {
     dropIfCorrupt(path, error, logger).then(() => deps.onFatal(error), deps.onFatal)
   }
   const message = messageBuilder(TAGS.reading, registry.state.chainId)
   const lanes = lanesOf({ index, count }, registry.state.lanes)
   const validators = new Map<number, LaneValidator>()
-  let checkpoints: Awaited<ReturnType<typeof startCheckpoints>> | undefined
+  let checkpoints: Checkpoints | undefined
   const eventTimes = new EventTimes(registry.state.size, Date.now())
   const feeds = new LaneFeeds({
     ...deps,
@@ -72,7 +70,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     positions: new Map(lanes.map((lane) => [lane, states.position(lane)])),
     onFinal: async (feed, finalized) => {
       await validators.get(feed.lane)?.commit(finalized)
-      checkpoints?.keeper.laneMoved(feed.lane, finalized.header.height)
+      checkpoints?.laneMoved(feed.lane, finalized.header.height)
     },
     onChange: (feed) => {
       metrics.lag.set({ topic: 'chain', partition: feed.lane }, Number(feed.chainEnd - feed.reader.nextOffset))
@@ -128,7 +126,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       feed.lane,
       new LaneValidator(feed, {
         ...voting,
-        isVouchedFor: (lane) => checkpoints?.keeper.isVouchedFor(lane) ?? !keepsFinals,
+        isVouchedFor: (lane) => checkpoints?.guard.isVouchedFor(lane) ?? false,
         verify: (signature, bytes, publicKey) => signatures.verify(signature, message(bytes), publicKey),
         onVerdict: (...verdict) => disagreements.note(...verdict),
         onJudged,
@@ -141,16 +139,16 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
   })
   const pokeAll = () => {
     for (const validator of validators.values()) validator.poke()
-    checkpoints?.keeper.poke()
+    checkpoints?.poke()
   }
   const health = await startHealthServer({
     host: config.host,
     port: config.validatorPort,
     metrics,
-    isReady: () => readiness(feeds, checkpoints?.keeper, disagreements),
+    isReady: () => readiness(feeds, checkpoints?.guard, disagreements),
   })
   const others = lanesBut(lanes, registry.state.lanes)
-  checkpoints = keepsFinals ? await startCheckpoints({ ...voting, metrics, others }) : undefined
+  checkpoints = await startCheckpoints({ ...voting, metrics, lanes, others, isMaker: index === 1 })
   const why = lost !== undefined && (await hasBlocks(deps)) ? lost : undefined
   rebuild = await Rebuild.begin({ by: key.id, why, beganAt, open, tell: tellOne })
   // where the state was lost, old blocks are read again: of what they took up, nothing is new
@@ -205,13 +203,13 @@ const lanesBut = (mine: readonly number[], lanes: number): number[] =>
   Array.from({ length: lanes }, (_, lane) => lane).filter((lane) => !mine.includes(lane))
 
 /** A lane that a checkpoint knows otherwise, or longer, is not voted on: its operator has to restore it. */
-function readiness(feeds: LaneFeeds, keeper: CheckpointKeeper | undefined, disagreements: Disagreements): Readiness {
-  const split = keeper?.splitLanes ?? []
+function readiness(feeds: LaneFeeds, guard: CheckpointGuard | undefined, disagreements: Disagreements): Readiness {
+  const split = guard?.splitLanes ?? []
   if (split.length > 0) {
     return { ready: false, why: `a checkpoint names other final blocks of lanes ${split.join(', ')}: restore topic chain` }
   }
   const read = feeds.readiness()
-  const short = keeper?.shortLanes ?? []
+  const short = guard?.shortLanes ?? []
   if (!read.ready) return read
   if (short.length === 0) return disagreements.readiness()
   return { ready: false, why: `checkpoints cover more than topic chain holds of lanes ${short.join(', ')}: restore it` }

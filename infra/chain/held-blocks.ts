@@ -1,12 +1,9 @@
 /** The blocks behind a height's candidates. One false authority of four may seal 250 of 4 MiB, and every reader has to have them until
  *  the height is decided: those that do not fit into the memory set aside wait in a file. */
-import { randomUUID } from 'node:crypto'
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { BugError, TransientError } from '../../schemas/errors.js'
+import { BugError } from '../../schemas/errors.js'
 import { type Hash, hashKey } from '../../schemas/hash.js'
 import { type Block, decodeChainRecord } from '../../schemas/records.js'
+import { type FilePlace, NamelessFile } from './nameless-file.js'
 
 /** A candidate's block, kept until the height is decided. */
 export interface HeldBlock {
@@ -20,22 +17,21 @@ export interface HeldBlock {
 /** Two of the largest; a height mostly has one, of less. */
 const MEMORY_BYTES = 8 * 1024 * 1024
 
-interface Filed extends Pick<HeldBlock, 'offset' | 'timestamp'> {
-  readonly position: number
-  readonly length: number
-}
+type Filed = FilePlace & Pick<HeldBlock, 'offset' | 'timestamp'>
 
 export class HeldBlocks {
   readonly #memory = new Map<string, HeldBlock>()
   readonly #filed = new Map<string, Filed>()
   #memoryBytes = 0
-  #fileBytes = 0
-  #file: number | undefined
+  readonly #file: NamelessFile
 
+  /** `folder`: default as of temporary files. */
   constructor(
     private readonly mostBytes = MEMORY_BYTES,
-    private readonly folder = tmpdir(),
-  ) {}
+    folder?: string,
+  ) {
+    this.#file = new NamelessFile('candidates of a lane', folder)
+  }
 
   /** Throws TransientError where it has to wait in a file and the disk does not take it. */
   add(hash: Hash, held: HeldBlock): void {
@@ -46,9 +42,7 @@ export class HeldBlocks {
       this.#memoryBytes += bytes.length
       return
     }
-    this.#write(bytes)
-    this.#filed.set(key, { offset, timestamp, position: this.#fileBytes, length: bytes.length })
-    this.#fileBytes += bytes.length
+    this.#filed.set(key, { offset, timestamp, ...this.#file.append(bytes) })
   }
 
   get(hash: Hash): HeldBlock | undefined {
@@ -61,43 +55,13 @@ export class HeldBlocks {
     this.#memory.clear()
     this.#filed.clear()
     this.#memoryBytes = 0
-    this.#fileBytes = 0
-    if (this.#file !== undefined) closeSync(this.#file)
-    this.#file = undefined
+    this.#file.clear()
   }
 
-  #write(bytes: Buffer): void {
-    try {
-      this.#file ??= nameless(this.folder)
-      for (let done = 0; done < bytes.length; )
-        done += writeSync(this.#file, bytes, done, bytes.length - done, this.#fileBytes + done)
-    } catch (cause) {
-      throw new TransientError(
-        `candidates of a lane wait in a file in ${this.folder}, which cannot be written: ${String(cause)}`,
-        {
-          cause,
-        },
-      )
-    }
-  }
-
-  #read({ position, length, offset, timestamp }: Filed): HeldBlock {
-    const bytes = Buffer.allocUnsafeSlow(length)
-    for (let done = 0; done < length; ) {
-      const read = this.#file === undefined ? 0 : readSync(this.#file, bytes, done, length - done, position + done)
-      if (read === 0) throw new BugError('the file of a lane’s candidates is shorter than what was written')
-      done += read
-    }
+  #read(filed: Filed): HeldBlock {
+    const bytes = this.#file.read(filed)
     const record = decodeChainRecord(bytes)
     if (record?.kind !== 'block') throw new BugError('the file of a lane’s candidates holds something else than was written')
-    return { block: record, bytes, offset, timestamp }
+    return { block: record, bytes, offset: filed.offset, timestamp: filed.timestamp }
   }
-}
-
-/** A file that is gone with whoever has it open, also after a crash. */
-function nameless(folder: string): number {
-  const path = join(folder, `meterchain-candidates-${randomUUID()}`)
-  const file = openSync(path, 'wx+', 0o600)
-  unlinkSync(path)
-  return file
 }

@@ -8,7 +8,7 @@ import { until } from '../testing/until.js'
 import { countReadings, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
 import type { ChaosResult, HealedFault } from './report.js'
 import { withChaosSender } from './sender.js'
-import { type Fault, falseId, goesOn, type Injected, type World } from './world.js'
+import { type Fault, falseId, goesOn, type Injected, lanesMoved, type World } from './world.js'
 
 export interface ChaosPlan {
   readonly seed: number
@@ -27,6 +27,8 @@ const BATCH_READINGS = 16
 const PER_SECOND = 100
 /** Readings acknowledged between two faults. */
 const BETWEEN = 20
+/** In each lane, before the first fault. */
+const BLOCKS_BEFORE = 5
 const HEALED_MILLIS = 120_000
 
 /** Needs a system of four authorities that runs, and that nobody else uses. Rejects where a fault does not heal. */
@@ -45,7 +47,8 @@ export async function chaos(system: LocalSystem, plan: ChaosPlan): Promise<Chaos
       perSecond: PER_SECOND,
     })
     const world: World = { system, config, random, authorities, sender, load, promised }
-    await load.untilMore(BETWEEN)
+    const hasBegun = async () => (await lanesMoved(world, 0, BLOCKS_BEFORE)) === config.lanes
+    await until('blocks in all lanes', HEALED_MILLIS, hasBegun)
     for (const fault of schedule(random, plan, () => Date.now() - began > plan.seconds * 1_000)) {
       const done = await strike(world, fault)
       healed.push(done)
@@ -95,6 +98,8 @@ async function strike(world: World, fault: Fault): Promise<HealedFault & { told:
   return { kind: fault.kind, millis, told: injected.told }
 }
 
+/** The fault's own way back first, where the line stands still without it. */
 async function isHealed(world: World, injected: Injected): Promise<boolean> {
+  if (injected.isStandstill === true) return ((await injected.isHealed?.()) ?? true) && goesOn(world, injected)
   return (await goesOn(world, injected)) && ((await injected.isHealed?.()) ?? true)
 }

@@ -1,3 +1,13 @@
+import { otherVotes, wrongBlocks } from './authority-faults.js'
+import {
+  chainCutOff,
+  chainDamaged,
+  chainRecreated,
+  chainTruncated,
+  checkpointsDamaged,
+  readingsLost,
+  registryDamaged,
+} from './log-faults.js'
 import { meterAway, meterCloned, meterForks, meterLoses, meterLostItsDisk, meterReorders, meterRepeats } from './meter-faults.js'
 import {
   brokerAway,
@@ -10,7 +20,7 @@ import {
   stateAltered,
   stateDeleted,
 } from './process-faults.js'
-import { garbage, otherVotes, wrongBlocks } from './record-faults.js'
+import { foreignCodec, foreignTransaction, garbage, topicSettings } from './stranger-faults.js'
 import { postgresEmptied, postgresRestored, rowsAltered } from './table-faults.js'
 import type { Fault } from './world.js'
 
@@ -20,6 +30,8 @@ export const FAULTS: readonly Fault[] = [
   ...[silentAuthority, halfSilent, killStage, killAuthority],
   ...[rowsAltered, postgresEmptied, postgresRestored, postgresAway],
   ...[meterLoses, meterRepeats, meterReorders, meterForks, meterCloned, meterLostItsDisk, meterAway],
+  ...[chainDamaged, chainTruncated, chainCutOff, chainRecreated, checkpointsDamaged, registryDamaged, readingsLost],
   ...[stateDeleted, stateAltered],
-  ...[garbage, brokerAway, registryAway],
+  ...[garbage, foreignCodec, foreignTransaction, topicSettings],
+  ...[brokerAway, registryAway],
 ]

@@ -11,7 +11,7 @@ const LONGEST_AWAY_MILLIS = 8_000
 
 const awayMillis = ({ random }: World): number => SHORTEST_AWAY_MILLIS + random.below(LONGEST_AWAY_MILLIS - SHORTEST_AWAY_MILLIS)
 
-async function killed({ system }: World, names: readonly string[]): Promise<Injected> {
+export async function killed({ system }: World, names: readonly string[]): Promise<Injected> {
   const before = names.map((name) => system.process(name).pid)
   await Promise.all(names.map((name) => system.kill(name)))
   const isHealed = async () =>
@@ -34,7 +34,7 @@ export const killAuthority: Fault = {
   },
 }
 
-function signal({ system }: World, names: readonly string[], which: 'SIGSTOP' | 'SIGCONT'): void {
+export function signal({ system }: World, names: readonly string[], which: 'SIGSTOP' | 'SIGCONT'): void {
   for (const name of names) process.kill(system.process(name).pid, which)
 }
 
@@ -69,7 +69,7 @@ export const halfSilent: Fault = {
 }
 
 /** On a machine that is busy with everything else a server may take longer than its minute; then it is started once more. */
-const startAgain = (world: World): Promise<void> => startServices(world.config).catch(() => startServices(world.config))
+export const startAgain = (world: World): Promise<void> => startServices(world.config).catch(() => startServices(world.config))
 
 const serviceAway = (service: 'kafka' | 'postgres' | 'registry', kind: string, meaning: string): Fault => ({
   kind,

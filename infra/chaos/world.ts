@@ -30,6 +30,8 @@ export interface Injected {
   readonly at: number
   /** It heals while stages stand still. */
   readonly isWithoutStages?: boolean
+  /** Nothing goes on before that very fault is healed. */
+  readonly isStandstill?: boolean
   /** Beyond that the line goes on: whether that very fault is healed. Throws where it did harm. */
   isHealed?(): Promise<boolean>
   /** Afterwards. */

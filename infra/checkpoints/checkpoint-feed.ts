@@ -7,7 +7,9 @@ import { checkpointMessage, type TreeHead } from '../../schemas/checkpoint/note.
 import { isOrdinarySkip, type LaneRules } from '../../schemas/lane-fold.js'
 import { type CheckpointLeaf, type Cosignature, decodeCosignature } from '../../schemas/records.js'
 import { type Finalized, type LanePosition, LaneReader, laneRules } from '../chain/lane-reader.js'
+import { rewindWrongPlaces } from '../chain/place-hints.js'
 import type { Config } from '../config.js'
+import { faultOfDamage, type LogFault } from '../kafka/log-fault.js'
 import { LogReader, type LogRecord } from '../kafka/log-reader.js'
 import type { RegistryFollower } from '../registry/registry-follower.js'
 
@@ -37,6 +39,8 @@ export interface CheckpointFeedOptions {
   /** After each batch; awaited. */
   onChange?(): Promise<void> | void
   onFailure(error: Error): void
+  /** The topic has lost records; it goes on without them. */
+  onLogFault?(fault: LogFault): void
 }
 
 export class CheckpointFeed {
@@ -47,25 +51,30 @@ export class CheckpointFeed {
   voidAt = 0
   private end = -1n
   private isSettling = false
-  private readonly records: LogReader
+  private records: LogReader | undefined
 
   constructor(private readonly options: CheckpointFeedOptions) {
-    const { registry, verify, position, kafka, groupId, logger, config, onFailure } = options
+    const { registry, verify, position } = options
     this.log = options.log
     this.reader = new LaneReader(checkpointLane(registry.state.lanes), laneRules(registry.state, verify), position)
+  }
+
+  /** Where the topic was made again it is read from its start: what is final already is skipped. */
+  async start(): Promise<void> {
+    const { kafka, groupId, logger, config, onFailure, onLogFault } = this.options
+    const { topicPrefix } = config
+    await rewindWrongPlaces([this.reader], { kafka, topicPrefix, logger, ...(onLogFault && { onLogFault }) }, 'checkpoints')
     this.records = new LogReader({
-      ...{ kafka, groupId, logger, onFailure, topicPrefix: config.topicPrefix },
+      ...{ kafka, groupId, logger, onFailure, topicPrefix },
       positions: [{ topic: 'checkpoints', partition: 0, offset: this.reader.nextOffset }],
+      onDamaged: (damage) => onLogFault?.(faultOfDamage(damage)),
       onRecords: (_topic, _partition, records, end) => this.take(records, end),
     })
+    await this.records.start()
   }
 
-  start(): Promise<void> {
-    return this.records.start()
-  }
-
-  stop(): Promise<void> {
-    return this.records.stop()
+  async stop(): Promise<void> {
+    await this.records?.stop()
   }
 
   /** Whether the topic has been read to its end as last seen, and all that it made final has been taken. */

@@ -12,6 +12,7 @@ import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
 import { registryCommand } from './commands/registry.js'
 import { repairsCommand } from './commands/repairs.js'
+import { replayCommand } from './commands/replay.js'
 import { restoreCommand } from './commands/restore.js'
 import { simulateCommand } from './commands/simulate.js'
 import { sqlCommand } from './commands/sql.js'
@@ -33,7 +34,7 @@ export function createProgram(): Command {
     .addHelpText('after', '\nSettings come from the environment: see meterchain config. A first look: meterchain demo')
   const commands = [upCommand(), downCommand(), statusCommand(), demoCommand(), simulateCommand(), importCommand()]
   commands.push(verifyCommand(), auditCommand(), sqlCommand(), keysCommand(), topicsCommand(), migrateCommand(), configCommand())
-  commands.push(registryCommand(), repairsCommand(), restoreCommand(), witnessCommand())
+  commands.push(registryCommand(), repairsCommand(), restoreCommand(), replayCommand(), witnessCommand())
   for (const command of commands) program.addCommand(command)
   program.addCommand(superviseCommand(), { hidden: true })
   return program

@@ -48,7 +48,6 @@ const pinoCreator =
 export function createKafka(
   config: Pick<Config, 'brokers' | 'kafkaTls' | 'kafkaSaslMechanism' | 'kafkaUsername' | 'kafkaPassword'>,
   logger: Logger,
-  retry: { readonly retries?: number } = {},
 ): Kafka {
   quietIdleConnections()
   checkFetches()
@@ -62,7 +61,7 @@ export function createKafka(
     ...sasl,
     connectionTimeout: 5_000,
     requestTimeout: 30_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 8, ...retry },
+    retry: { initialRetryTime: 100, maxRetryTime: 3_000, retries: 8 },
     logLevel: logLevel.WARN,
     logCreator: pinoCreator(logger),
   })

@@ -52,7 +52,7 @@ export class RegistryLog {
   }
 
   /** The topic was made again, from a replica: that record stands elsewhere now. It names the root before it, so all that was folded
-   *  stands before it there too. */
+   *  stands before it there too. What follows it is still to be folded. */
   moveTo(offset: bigint): void {
     const { anchor } = this
     if (anchor === undefined) throw new BugError('nothing was folded that could be elsewhere')
@@ -69,7 +69,7 @@ export class RegistryLog {
     if (this.next > high) throw this.#mismatch(`it was folded up to offset ${this.next}, and the topic ends at ${high}`)
   }
 
-  /** Folds one record; undefined where it was folded before. */
+  /** Folds one record; undefined where it counted before. */
   take({ offset, value }: RegistryRecord): Applied | undefined {
     this.#confirm(offset, value)
     if (offset < this.next) return undefined
@@ -86,6 +86,8 @@ export class RegistryLog {
     const anchor = this.#store.cursor()?.anchor
     if (anchor !== undefined && (offset !== anchor.offset || !equalBytes(valueHash(value), anchor.hash)))
       throw this.#mismatch(`the record at offset ${anchor.offset} is not the one that was folded`)
+    // What did not count after it is folded again: where the topic was made again, events may stand in its place now.
+    if (anchor !== undefined) this.moveTo(anchor.offset)
     this.#isConfirmed = true
   }
 

@@ -1,21 +1,15 @@
-/** A lane of `chain` as a reader sees it that has nothing else in hand, held against what a replica proves. */
+/** A lane of `chain`, or that of `checkpoints`, as a reader sees it that has nothing else in hand, held against what a replica proves. */
 import { equalBytes, hex } from '../../schemas/bytes.js'
 import { sha256 } from '../../schemas/hash.js'
 import type { FinalBlock, LaneRules } from '../../schemas/lane-fold.js'
-import { stripPrefix } from '../../schemas/records.js'
-import { LaneReader, type LaneRecord } from '../chain/lane-reader.js'
+import { decodeCosignature, stripPrefix } from '../../schemas/records.js'
+import { type Finalized, LaneReader, type LaneRecord } from '../chain/lane-reader.js'
 import type { LogDamage } from '../kafka/log-reader.js'
-import type { Replica, ReplicaBlock } from './replica.js'
+import { HeadSignatures } from './head-signatures.js'
+import type { LaneReplica } from './lane-replica.js'
+import { type LaterRecord, LaterRecords } from './later-records.js'
+import type { ReplicaBlock } from './replica.js'
 import { subjectOf } from './verify-replica.js'
-
-interface Later {
-  readonly height: bigint
-  readonly value: Buffer
-  /** Whether it came at its time, once at least. */
-  isPlaced: boolean
-  /** How often it was to be appended. */
-  tries: number
-}
 
 /** Skipped for what is before them in the log; all others are skipped wherever they stand. */
 const TOO_EARLY: ReadonlySet<string> = new Set(['not-next', 'other-parent', 'no-such-candidate'])
@@ -29,17 +23,18 @@ export class FreshLane {
   private readonly reader: LaneReader
   private readonly held: AsyncGenerator<ReplicaBlock>
   private block: ReplicaBlock | undefined
-  /** What the log holds of heights that the replica does not: by digest, in the order of the log. */
-  private readonly later = new Map<string, Later>()
+  /** What the log holds of heights that the replica does not. */
+  private readonly later = new LaterRecords()
+  private readonly signatures = new HeadSignatures()
+  /** Leaves of the checkpoints so far. */
+  private size = 0
 
   constructor(
-    readonly lane: number,
+    readonly replica: LaneReplica,
     rules: LaneRules,
-    replica: Replica,
-    readonly top: FinalBlock,
   ) {
-    this.reader = new LaneReader(lane, rules, undefined)
-    this.held = replica.blocks(lane)
+    this.reader = new LaneReader(replica.lane, rules, undefined)
+    this.held = replica.blocks()
   }
 
   get nextOffset(): bigint {
@@ -57,64 +52,80 @@ export class FreshLane {
 
   /** Final blocks that only the replica holds. */
   get missing(): bigint {
-    return this.top.height > this.height ? this.top.height - this.height : 0n
+    const { top } = this.replica
+    return top.height > this.height ? top.height - this.height : 0n
+  }
+
+  /** Signatures of heads that only the replica holds, of blocks that are not missing. */
+  get missingSignatures(): Buffer[] {
+    return this.signatures.missing()
   }
 
   /** Whether its reader has come to all that replica and log hold. */
   get isWhole(): boolean {
-    return this.conflict === undefined && this.missing === 0n && this.tail().length === 0
+    const isThere = this.missing === 0n && this.missingSignatures.length === 0 && this.tail().length === 0
+    return this.conflict === undefined && isThere
   }
 
   async take(record: LaneRecord): Promise<void> {
     const { finalized, outcome } = this.reader.take(record)
-    const about = subjectOf(record.value)
-    if (about !== undefined && record.value !== null && about.height > this.top.height) {
-      const key = hex(sha256(stripPrefix(record.value)))
-      const later = this.later.get(key) ?? { height: about.height, value: record.value, isPlaced: false, tries: 0 }
-      if (outcome.kind !== 'skipped' || !TOO_EARLY.has(outcome.reason)) later.isPlaced = true
-      this.later.set(key, later)
+    const { value } = record
+    const about = subjectOf(value)
+    if (about !== undefined && value !== null && about.height > this.replica.top.height) {
+      const isPlaced = outcome.kind !== 'skipped' || !TOO_EARLY.has(outcome.reason)
+      this.later.note(digestOf(stripPrefix(value)), about.height, value, isPlaced)
     }
-    if (finalized !== undefined) await this.compare(finalized)
+    if (about === undefined && value !== null) this.takeSignature(value)
+    if (finalized === undefined) return
+    this.size += finalized.block.entries.length
+    await this.compare(finalized)
   }
 
-  /** Records to be appended after the replica's blocks, as they stand in the log: candidates with their votes, and blocks that became
-   *  final since the replica looked. None where the lane's reader has them all in their place. */
-  private tail(): Later[] {
-    const open = [...this.later.values()].filter(({ height }) => height > this.height)
-    const early = open.filter(({ isPlaced, tries }) => !isPlaced && tries < MOST_TRIES)
+  /** Records to be appended after the replica's blocks, as they stand in the log: candidates with their votes, blocks that became final
+   *  since the replica looked, and signatures of their heads. None where the lane's reader has them all in their place. */
+  private tail(): LaterRecord[] {
+    const open = this.later.all().filter((each) => (each.height === undefined ? !each.isPlaced : each.height > this.height))
+    const early = open.filter(({ height, isPlaced, tries }) => height !== undefined && !isPlaced && tries < MOST_TRIES)
     return this.missing > 0n || early.length > 0 ? open : []
   }
 
   /** They are appended: gives their values. */
-  takeTail(): Buffer[] {
-    const tail = this.tail()
-    for (const each of tail) each.tries++
-    return tail.map(({ value }) => value)
+  *takeTail(): Generator<Buffer> {
+    for (const each of this.tail()) {
+      each.tries++
+      yield this.later.value(each)
+    }
   }
 
   /** All that the log holds of heights that the replica does not. */
-  beyond(): Buffer[] {
-    return [...this.later.values()].map(({ value }) => value)
+  *beyond(): Generator<Buffer> {
+    for (const each of this.later.all()) yield this.later.value(each)
   }
 
   async close(): Promise<void> {
+    this.later.close()
     await this.held.return(undefined)
   }
 
-  private async compare({
-    header: { height },
-    hash,
-    verdictHash,
-  }: {
-    header: { height: bigint }
-    hash: Buffer
-    verdictHash: Buffer
-  }) {
+  /** One that came before its head is no good where it stands. */
+  private takeSignature(value: Buffer): void {
+    const cosignature = this.replica.topic === 'checkpoints' ? decodeCosignature(value) : undefined
+    if (cosignature === undefined) return
+    const isPlaced = cosignature.size <= this.size
+    const digest = digestOf(stripPrefix(value))
+    if (isPlaced) this.signatures.inLog(digest, this.height)
+    if (cosignature.size > this.replica.size) this.later.note(digest, undefined, value, isPlaced)
+  }
+
+  private async compare({ header: { height }, hash, verdictHash }: Finalized) {
     while (this.block === undefined || this.block.height < height) {
       const { value, done } = await this.held.next()
       if (done === true) return
       this.block = value
+      for (const each of value.signatures ?? []) this.signatures.inReplica(digestOf(each), each, value.height)
     }
     if (!equalBytes(this.block.hash, hash) || !equalBytes(this.block.verdictHash, verdictHash)) this.conflict ??= height
   }
 }
+
+const digestOf = (record: Buffer): string => hex(sha256(record))

@@ -10,9 +10,12 @@ export interface ReplicaBlock {
   readonly record: Buffer
   /** The accepts of its certificate, without the schema prefix. */
   readonly votes: readonly Buffer[]
+  /** What else is to follow it: of a checkpoint, the signatures of heads; without the schema prefix. */
+  readonly signatures?: readonly Buffer[]
 }
 
 const PAGE = 50
+const CHECKPOINT_PAGE = 200
 
 export class Replica {
   private constructor(
@@ -42,12 +45,19 @@ export class Replica {
     return rows.map(({ record }) => record)
   }
 
-  /** Records of checkpoints as they came, with their prefix. */
-  async checkpoints(): Promise<Buffer[]> {
-    const { rows } = await this.client.query<{ record: Buffer }>(
-      'SELECT record FROM ledger.checkpoint_records ORDER BY log_offset',
-    )
-    return rows.map(({ record }) => record)
+  /** Records of checkpoints as they came, with their prefix, in their order. */
+  async *checkpoints(): AsyncGenerator<Buffer> {
+    for (let after = '-1'; ; ) {
+      const { rows } = await this.client.query<{ offset: string; record: Buffer }>(
+        `SELECT log_offset AS offset, record FROM ledger.checkpoint_records WHERE log_offset > $1 ORDER BY log_offset
+          LIMIT ${CHECKPOINT_PAGE}`,
+        [after],
+      )
+      for (const { record } of rows) yield record
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = last.offset
+    }
   }
 
   /** Final blocks of a lane above a height, in their order. */

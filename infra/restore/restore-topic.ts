@@ -7,6 +7,7 @@ import { BugError } from '../../schemas/errors.js'
 import { sha256 } from '../../schemas/hash.js'
 import type { FinalBlock, LaneRules } from '../../schemas/lane-fold.js'
 import { decodeChainRecord, stripPrefix } from '../../schemas/records.js'
+import type { RegistryState } from '../../schemas/registry/state.js'
 import { laneRules } from '../chain/lane-reader.js'
 import type { Config } from '../config.js'
 import { endOffsets, type LogDamage, LogReader, readLog } from '../kafka/log-reader.js'
@@ -15,7 +16,7 @@ import type { SchemaIds } from '../kafka/schema-ids.js'
 import { ensureTopics, recreateTopic } from '../kafka/topics.js'
 import type { TopicName } from '../stage.js'
 import { FreshLane } from './fresh-lane.js'
-import type { Replica } from './replica.js'
+import type { LaneReplica } from './lane-replica.js'
 import type { RestorableTopic } from './restorable.js'
 import { recordsOf, type VerifiedReplica } from './verify-replica.js'
 
@@ -96,51 +97,72 @@ async function* recordsFrom(
   yield* readLog({ kafka, logger, topicPrefix, ...place, from, until: range.high, onDamaged, stepsOverAll: true })
 }
 
-/** Reads all lanes of `chain` once, and says what they lack. */
-export async function planChain(replica: Replica, verified: VerifiedReplica, deps: RestoreDeps): Promise<TopicPlan> {
-  const rules = laneRules(verified.registry, deps.verify)
-  const lanes = verified.tops.map((top, lane) => new FreshLane(lane, rules, replica, top))
-  for (const lane of lanes) await read(lane, deps)
-  const partitions = lanes.map(({ lane, height, top, missing, damages, conflict }) => ({
-    ...{ partition: lane, inLog: height, inReplica: top.height, missing, damages },
-    ...(conflict !== undefined && { conflict }),
+/** Reads all lanes of the topic once, and says what they lack. `use` has the plan as long as it runs. */
+export async function planLanes<T>(
+  topic: 'chain' | 'checkpoints',
+  replicas: readonly LaneReplica[],
+  { registry }: VerifiedReplica,
+  deps: RestoreDeps,
+  use: (plan: TopicPlan) => Promise<T>,
+): Promise<T> {
+  const lanes = replicas.map((replica) => new FreshLane(replica, laneRules(registry, deps.verify)))
+  try {
+    for (const lane of lanes) await read(lane, deps)
+    return await use(planOf(topic, lanes, registry, deps))
+  } finally {
+    for (const lane of lanes) await lane.close()
+  }
+}
+
+function planOf(
+  topic: 'chain' | 'checkpoints',
+  lanes: readonly FreshLane[],
+  registry: RegistryState,
+  deps: RestoreDeps,
+): TopicPlan {
+  const partitions = lanes.map(({ replica, height, missing, missingSignatures, damages, conflict }) => ({
+    ...{ partition: replica.partition, inLog: height, inReplica: replica.top.height, damages },
+    ...{ missing: missing + BigInt(missingSignatures.length), ...(conflict !== undefined && { conflict }) },
   }))
   const wrong = partitions.find(({ conflict }) => conflict !== undefined)
-  const mustRecreate =
-    wrong && `lane ${wrong.partition}: the log makes another block final at height ${wrong.conflict} than the replica proves`
+  const where = topic === 'chain' ? `lane ${wrong?.partition}` : topic
+  const mustRecreate = wrong && `${where}: the log makes another block final at height ${wrong.conflict} than the replica proves`
   return {
-    ...{ topic: 'chain', partitions, isWhole: lanes.every((lane) => lane.isWhole) },
+    ...{ topic, partitions, isWhole: lanes.every((lane) => lane.isWhole) },
     ...(mustRecreate !== undefined && { mustRecreate }),
     run: async () => {
-      if (mustRecreate !== undefined) return recreateChain(replica, verified, lanes, deps)
+      if (mustRecreate !== undefined) return recreateLanes(topic, registry, lanes, deps)
       await ensureTopics(deps.kafka, deps.config)
       let appended = 0
-      for (const lane of lanes) appended += await appendLane(replica, verified, lane, deps)
+      for (const lane of lanes) appended += await appendLane(registry, lane, deps)
       return appended
     },
   }
 }
 
 async function read(lane: FreshLane, deps: RestoreDeps): Promise<void> {
-  const place = { topic: 'chain', partition: lane.lane, from: lane.nextOffset } as const
+  const { topic, partition } = lane.replica
+  const place = { topic, partition, from: lane.nextOffset }
   for await (const record of recordsFrom(deps, place, (damage) => lane.damages.push(damage))) await lane.take(record)
 }
 
 /** Others append meanwhile: what came between is appended again until the lane's reader has all. It reads on all the time, so that little
  *  comes between. */
-async function appendLane(replica: Replica, verified: VerifiedReplica, lane: FreshLane, deps: RestoreDeps): Promise<number> {
+async function appendLane(registry: RegistryState, lane: FreshLane, deps: RestoreDeps): Promise<number> {
   const { kafka, logger, config } = deps
   const { topicPrefix } = config
-  const appender = new Appender(deps, 'chain', lane.lane)
-  const { low = 0n } = (await endOffsets(kafka, topicPrefix, 'chain')).get(lane.lane) ?? {}
+  const { topic, partition } = lane.replica
+  const appender = new Appender(deps, topic, partition)
+  const { low = 0n } = (await endOffsets(kafka, topicPrefix, topic)).get(partition) ?? {}
   let next = lane.nextOffset > low ? lane.nextOffset : low
   let passes = 0
   const append = async () => {
     if (lane.conflict !== undefined || passes++ > MOST_PASSES)
       throw new Error(
-        `lane ${lane.lane} stays at height ${lane.height}: look again (meterchain restore), or stop the stages meanwhile`,
+        `${topic}, partition ${partition}, stays at height ${lane.height}: look again (meterchain restore), or stop the stages meanwhile`,
       )
-    await addBlocks(replica, verified, lane, appender, deps)
+    await addBlocks(registry, lane, appender, deps)
+    for (const signature of lane.missingSignatures) await appender.add(deps.ids.frame('Cosignature', signature))
     for (const value of lane.takeTail()) await appender.add(value)
     await appender.flush()
   }
@@ -152,7 +174,7 @@ async function appendLane(replica: Replica, verified: VerifiedReplica, lane: Fre
   })
   const reader = new LogReader({
     ...{ kafka, logger, topicPrefix, groupId: `${topicPrefix}restore-${randomUUID()}`, stepsOverAll: true },
-    positions: [{ topic: 'chain', partition: lane.lane, offset: next }],
+    positions: [{ topic, partition, offset: next }],
     onRecords: async (_topic, _partition, records, high) => {
       for (const record of records) await lane.take(record)
       next = (records.at(-1)?.offset ?? next - 1n) + 1n
@@ -173,52 +195,52 @@ async function appendLane(replica: Replica, verified: VerifiedReplica, lane: Fre
 
 /** The blocks that the log does not make final, each with its certificate. */
 async function addBlocks(
-  replica: Replica,
-  { registry }: VerifiedReplica,
-  { lane, height, final, top }: Pick<FreshLane, 'lane' | 'height' | 'final' | 'top'>,
+  registry: RegistryState,
+  { replica, height, final }: Pick<FreshLane, 'replica' | 'height' | 'final'>,
   appender: Appender,
   { ids }: RestoreDeps,
 ): Promise<void> {
-  if (height >= top.height) return
+  if (height >= replica.top.height) return
   let parent: Pick<FinalBlock, 'registrySize'> = final
-  for await (const block of replica.blocks(lane, height)) {
+  for await (const block of replica.blocks(height)) {
     const decoded = decodeChainRecord(block.record)
     if (decoded?.kind !== 'block') throw new BugError(`the block of height ${block.height} was verified and is none`)
     const [record = block.record, ...votes] = recordsOf(block, registry, parent)
     await appender.add(ids.frame('Block', record))
     for (const vote of votes) await appender.add(ids.frame('SignedVote', vote))
+    for (const signature of block.signatures ?? []) await appender.add(ids.frame('Cosignature', signature))
     parent = decoded.header
   }
 }
 
-async function recreateChain(
-  replica: Replica,
-  verified: VerifiedReplica,
+async function recreateLanes(
+  topic: 'chain' | 'checkpoints',
+  registry: RegistryState,
   old: readonly FreshLane[],
   deps: RestoreDeps,
 ): Promise<number> {
-  await recreateTopic(deps.kafka, deps.config, 'chain')
-  const rules = laneRules(verified.registry, deps.verify)
+  await recreateTopic(deps.kafka, deps.config, topic)
+  const rules = laneRules(registry, deps.verify)
   let appended = 0
-  for (const { lane, top, beyond } of old.map((each) => ({ lane: each.lane, top: each.top, beyond: each.beyond() }))) {
-    const appender = new Appender(deps, 'chain', lane)
-    const fresh = new FreshLane(lane, rules, replica, top)
-    await addBlocks(replica, verified, fresh, appender, deps)
-    for (const value of beyond) await appender.add(value)
-    await appender.flush()
-    await read(fresh, deps)
-    appended += appender.count + (await appendLane(replica, verified, fresh, deps))
+  for (const { replica, beyond } of old.map((each) => ({ replica: each.replica, beyond: each.beyond() }))) {
+    const appender = new Appender(deps, topic, replica.partition)
+    const fresh = new FreshLane(replica, rules)
+    try {
+      await addBlocks(registry, fresh, appender, deps)
+      for (const value of beyond) await appender.add(value)
+      await appender.flush()
+      await read(fresh, deps)
+      appended += appender.count + (await appendLane(registry, fresh, deps))
+    } finally {
+      await fresh.close()
+    }
   }
   return appended
 }
 
-/** Topics that are lists: of `registry` each event says what is before it, so it finds its place; `checkpoints` is a lane, so all from
- *  the first that is missing on are appended. `records` as they stand in the topic. */
-export async function planList(
-  topic: 'registry' | 'checkpoints',
-  records: readonly Buffer[],
-  deps: RestoreDeps,
-): Promise<TopicPlan> {
+/** Topic registry is a list: each event says what is before it, so it finds its place. `records` as they stand in the topic. */
+export async function planRegistry(records: readonly Buffer[], deps: RestoreDeps): Promise<TopicPlan> {
+  const topic = 'registry'
   const damages: LogDamage[] = []
   const inLog: Buffer[] = []
   for await (const { value } of recordsFrom(deps, { topic, partition: 0, from: 0n }, (damage) => damages.push(damage)))
@@ -228,9 +250,8 @@ export async function planList(
   const missing = first < 0 ? 0 : records.length - first
   const [damage] = damages
   const mustRecreate =
-    topic === 'registry' && damage !== undefined
-      ? `offsets ${damage.from} to ${damage.to - 1n} are damaged (${damage.reason}), and nobody steps over a record of registry`
-      : undefined
+    damage &&
+    `offsets ${damage.from} to ${damage.to - 1n} are damaged (${damage.reason}), and nobody steps over a record of registry`
   const append = async (values: readonly Buffer[]) => {
     const appender = new Appender(deps, topic, 0)
     for (const value of values) await appender.add(value)

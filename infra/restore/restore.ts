@@ -4,12 +4,14 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hash } from '../../schemas/hash.js'
+import { laneRules } from '../chain/lane-reader.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { LmdbRegistryStore } from '../registry/lmdb-registry-store.js'
+import { chainLane, checkpointReplica } from './lane-replica.js'
 import { Replica } from './replica.js'
 import { RESTORABLE, type RestorableTopic } from './restorable.js'
-import { planChain, planList, type RestoreDeps, type TopicPlan } from './restore-topic.js'
-import { verifyReplica } from './verify-replica.js'
+import { planLanes, planRegistry, type RestoreDeps, type TopicPlan } from './restore-topic.js'
+import { type VerifiedReplica, verifyReplica } from './verify-replica.js'
 
 export interface RestoreOptions {
   readonly replicaUrl: string
@@ -30,21 +32,40 @@ export async function withPlans<T>(
   try {
     return await Replica.with(replicaUrl, async (replica) => {
       const verified = await verifyReplica(replica, chainId, store, sodiumSignatures, onVerified)
-      const plan = async (topic: RestorableTopic) => {
-        if (topic === 'chain') return planChain(replica, verified, deps)
-        if (topic === 'checkpoints') return planList(topic, await replica.checkpoints(), deps)
-        return planList(
-          topic,
-          verified.events.map((event) => deps.ids.frame('RegistryEvent', event)),
-          deps,
-        )
-      }
       const done: T[] = []
-      for (const topic of RESTORABLE.filter((each) => topics.includes(each))) done.push(await use(await plan(topic)))
+      for (const topic of RESTORABLE.filter((each) => topics.includes(each)))
+        done.push(await withPlan(topic, replica, verified, deps, use))
       return done
     })
   } finally {
     await store.close()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function withPlan<T>(
+  topic: RestorableTopic,
+  replica: Replica,
+  verified: VerifiedReplica,
+  deps: RestoreDeps,
+  use: (plan: TopicPlan) => Promise<T>,
+): Promise<T> {
+  const { registry, events, tops } = verified
+  if (topic === 'registry')
+    return use(
+      await planRegistry(
+        events.map((event) => deps.ids.frame('RegistryEvent', event)),
+        deps,
+      ),
+    )
+  if (topic === 'chain')
+    return planLanes(
+      topic,
+      tops.map((top, lane) => chainLane(replica, lane, top)),
+      verified,
+      deps,
+      use,
+    )
+  const lane = await checkpointReplica(replica, laneRules(registry, deps.verify), registry.lanes)
+  return planLanes(topic, [lane], verified, deps, use)
 }

@@ -23,9 +23,16 @@ const VARIABLES: Readonly<Record<PortName, string>> = {
   projectorPort: 'METERCHAIN_PROJECTOR_PORT',
 }
 
-/** Every stage that runs with this home: one door, one projector, and a chainer and a validator for each authority. */
-export function stageSpecs(config: Config, authorities: readonly string[], databaseUrl: string): ChildSpec[] {
+/** Every stage that runs with this home: one door, one projector, and a chainer and a validator for each authority, but for those that
+ *  are left out: they keep their names and ports, so that the others' stay as they are. */
+export function stageSpecs(
+  config: Config,
+  authorities: readonly string[],
+  databaseUrl: string,
+  leftOut: readonly string[] = [],
+): ChildSpec[] {
   const acting = authorities.flatMap((id, index) => {
+    if (leftOut.includes(id)) return []
     const env = { METERCHAIN_AUTHORITY: id }
     const name = (stage: Stage) => (authorities.length === 1 ? stage.name : `${stage.name}-${id}`)
     return [

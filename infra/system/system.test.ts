@@ -2,9 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { ZERO_HASH } from '../../schemas/hash.js'
+import { asAuthorityId } from '../../schemas/ids.js'
 import { loadConfig } from '../config.js'
 import { ensureKeys, founderIds, keyPath, localAuthorities } from './authorities.js'
 import { databasePasswords, databaseUrls, isLocalDatabase } from './database-urls.js'
+import { readLeftOut, whoLeft, writeLeftOut } from './left-authorities.js'
 import { stagePorts, stageSpecs } from './stages.js'
 import { isLocal, resetSystem } from './system.js'
 
@@ -55,6 +58,35 @@ test('each further authority has stages of its own name, ten ports higher; no tw
   expect(ports).toContain(18_114) // the fourth validator
   expect(new Set(ports).size).toBe(ports.length)
   expect(ports).toHaveLength(11)
+})
+
+test('the stages of an authority that has left are not started, and the others keep their names and ports', () => {
+  const config = loadConfig({ METERCHAIN_HOME: newHome() })
+  const ids = ['a', 'b', 'c']
+  const all = stageSpecs(config, ids, '')
+  const left = stageSpecs(config, ids, '', ['b'])
+  expect(left).toEqual(all.filter(({ name }) => !name.endsWith('-b')))
+  expect(left).toHaveLength(6)
+  expect(readLeftOut(config.home)).toEqual([])
+  writeLeftOut(config.home, ['b'])
+  expect(readLeftOut(config.home)).toEqual(['b'])
+  const broken = newHome()
+  writeFileSync(join(broken, 'run'), 'no folder')
+  expect(() => readLeftOut(broken)).toThrow('ENOTDIR')
+})
+
+test('who leaves acts until nothing is decided by a state that names it; who never was an authority may join', () => {
+  const set = (...names: string[]) => ({
+    consensus: 'poa' as const,
+    authorities: names.map((id) => ({ id: asAuthorityId(id), weight: 1 })),
+    hash: ZERO_HASH,
+  })
+  const [founded, without] = [set('a', 'b'), set('a')]
+  const ids = ['a', 'b', 'c']
+  expect(whoLeft(ids, [founded], [founded])).toEqual([])
+  expect(whoLeft(ids, [founded, without], [without, founded])).toEqual([])
+  expect(whoLeft(ids, [founded, without], [without, without])).toEqual(['b'])
+  expect(whoLeft(ids, [founded, without, founded], [founded, without])).toEqual([])
 })
 
 test('the database’s passwords are made once, for their owner alone; a damaged file is named', () => {

@@ -26,6 +26,7 @@ import {
 import { localAuthorities } from './authorities.js'
 import { DATABASE, databasePasswords, databaseUrls, isLocalDatabase } from './database-urls.js'
 import { type ChainPlan, ensureGenesis } from './genesis-file.js'
+import { findLeft, readLeftOut, writeLeftOut } from './left-authorities.js'
 import { programFile, stagePorts, stageSpecs } from './stages.js'
 
 const READY_MILLIS = 90_000
@@ -76,7 +77,7 @@ export async function prepareSystem(config: Config, plan: ChainPlan, onProgress:
  *  Throws Error with the name of a stage that does not become ready and where its log is, or of whoever has a stage's port. */
 export async function startStages(config: Config, onProgress: Progress): Promise<void> {
   const home = resolve(config.home)
-  if (readPidFile(supervisorPidFile(home)) === undefined) await launchSupervisor(config, home)
+  if (readPidFile(supervisorPidFile(home)) === undefined) await launchSupervisor(config, home, onProgress)
   const started = Date.now()
   let waiting: readonly StageStatus[] = []
   const told = new Set<string>()
@@ -98,8 +99,13 @@ export async function startStages(config: Config, onProgress: Progress): Promise
 }
 
 /** Stages that a killed supervisor left are ended here: they are ready, and nobody would start them again. */
-async function launchSupervisor(config: Config, home: string): Promise<void> {
+async function launchSupervisor(config: Config, home: string, onProgress: Progress): Promise<void> {
   await endLeftovers(stageNames(config), home)
+  const left = await withRuntime(config, 'launcher', pino({ level: 'silent' }), (runtime) =>
+    findLeft(localAuthorities(home), runtime),
+  )
+  writeLeftOut(home, left)
+  for (const id of left) onProgress(`${id} is no authority any more: its stages are not started`)
   for (const { port, variable } of stagePorts(config, localAuthorities(home))) await assertPortFree(port, variable)
   launch({
     command: process.execPath,
@@ -147,7 +153,9 @@ export async function systemStatus(config: Config): Promise<SystemStatus> {
   return { services, stages }
 }
 
-const specsOf = (config: Config): ChildSpec[] => stageSpecs(config, localAuthorities(config.home), databaseUrls(config).writer)
+const specsOf = (config: Config): ChildSpec[] =>
+  stageSpecs(config, localAuthorities(config.home), databaseUrls(config).writer, readLeftOut(config.home))
 /** Of stages that may not run: names and addresses need no database. */
-const readStages = (config: Config) => stagesStatus(stageSpecs(config, localAuthorities(config.home), ''), resolve(config.home))
+const readStages = (config: Config) =>
+  stagesStatus(stageSpecs(config, localAuthorities(config.home), '', readLeftOut(config.home)), resolve(config.home))
 const stageNames = (config: Config): string[] => stageSpecs(config, localAuthorities(config.home), '').map(({ name }) => name)

@@ -84,7 +84,7 @@ export class Authorities {
     rmSync(this.home, { recursive: true })
   }
 
-  private configOf(authority: number): Config {
+  private configOf(authority: number, settings: Readonly<Record<string, string>> = {}): Config {
     return loadConfig({
       METERCHAIN_BROKERS: process.env.METERCHAIN_TEST_BROKERS ?? '127.0.0.1:19092',
       METERCHAIN_REGISTRY_URL: process.env.METERCHAIN_TEST_REGISTRY_URL ?? '',
@@ -95,20 +95,24 @@ export class Authorities {
       METERCHAIN_BLOCK_MILLIS: '50',
       METERCHAIN_WIGGLE_MILLIS: '300',
       ...this.settings,
+      ...settings,
     })
   }
 
-  /** Where a validator keeps the meters' states. */
-  statesOf(authority: number): string {
-    return join(this.home, String(authority), 'state', `validator-authority-${authority}`, 'meters')
+  /** Where a validator keeps the meters' states; `name` is that of a second one of the same authority. */
+  statesOf(authority: number, name = String(authority)): string {
+    return join(this.home, name, 'state', `validator-authority-${authority}`, 'meters')
   }
 
   /** `name` tells a second one of the same authority apart: it has a home of its own. */
-  async start(stage: StageName, authority = 1, name = `${stage}-${authority}`): Promise<RunningStage> {
+  async start(stage: StageName, authority = 1, name = `${stage}-${authority}`, settings = {}): Promise<RunningStage> {
     const onFatal = (error: Error) => void this.fatal.push({ stage: name, error })
     const runtime = await openRuntime(
       stage === 'chainer' ? chainerStage : validatorStage,
-      { ...this.configOf(authority), home: join(this.home, name === `${stage}-${authority}` ? String(authority) : name) },
+      {
+        ...this.configOf(authority, settings),
+        home: join(this.home, name === `${stage}-${authority}` ? String(authority) : name),
+      },
       logger,
       onFatal,
     )

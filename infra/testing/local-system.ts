@@ -11,6 +11,7 @@ import { endProcess, isRunning, type ProcessIdentity, readPidFile } from '../sup
 import { logFile, pidFile } from '../supervisor/stage-files.js'
 import { stagesStatus } from '../supervisor/supervisor.js'
 import { localAuthorities } from '../system/authorities.js'
+import { readLeftOut } from '../system/left-authorities.js'
 import { stageSpecs } from '../system/stages.js'
 import { runCli } from './run-cli.js'
 import { until } from './until.js'
@@ -36,8 +37,8 @@ export interface LocalSystem {
   find(name: string): ProcessIdentity | undefined
   /** Ends a stage by SIGKILL; where it is just being started, that one. */
   kill(name: string): Promise<void>
-  /** Ends the broker by SIGKILL and starts it again. */
-  restartBroker(): Promise<void>
+  /** Ends the broker by SIGKILL and starts it again; what is to be done to its disk in between. */
+  restartBroker(meanwhile?: () => void): Promise<void>
   untilReady(): Promise<void>
   /** Lines of a process's log. */
   log(name: string): string[]
@@ -72,7 +73,7 @@ async function freePorts(): Promise<number> {
 
 function system(config: Config): LocalSystem {
   const { home } = config
-  const specs = () => stageSpecs(config, localAuthorities(home), '')
+  const specs = () => stageSpecs(config, localAuthorities(home), '', readLeftOut(home))
   const find = (name: string) => readPidFile(pidFile(home, name))
   const found = (name: string) => {
     const running = find(name)
@@ -89,8 +90,9 @@ function system(config: Config): LocalSystem {
     process: found,
     find,
     kill: async (name) => endProcess(await until(`a process of ${name}`, READY_MILLIS, () => find(name)), 0, 'SIGKILL'),
-    restartBroker: async () => {
+    restartBroker: async (meanwhile) => {
       await endProcess(found('kafka'), 0, 'SIGKILL')
+      meanwhile?.()
       await startServices(config)
     },
     untilReady: async () => {

@@ -14,7 +14,7 @@ export interface TestDatabase extends Pick<Migrated, 'writerUrl' | 'analystUrl'>
   drop(): Promise<void>
 }
 
-const ROLE_PREFIX = 'meterchain_test'
+export const TEST_ROLE_PREFIX = 'meterchain_test'
 const PASSWORDS = { writer: 'test-writer', analyst: 'test-analyst' }
 const LOCK = 0x6d63_7465
 
@@ -69,7 +69,7 @@ function templateName(): string {
 export async function createTestDatabase(tablespace = 'pg_default'): Promise<TestDatabase> {
   const template = templateName()
   const database = `meterchain_test_${randomBytes(6).toString('hex')}`
-  const { owner, writer, analyst } = rolesOf(ROLE_PREFIX)
+  const { owner, writer, analyst } = rolesOf(TEST_ROLE_PREFIX)
   await asAdmin(async (admin) => {
     await admin.query('SELECT pg_advisory_lock($1)', [LOCK])
     // made under another name, so that a template that was cut off is none
@@ -77,7 +77,7 @@ export async function createTestDatabase(tablespace = 'pg_default'): Promise<Tes
     if (rowCount === 0) {
       const part = `${template}_part`
       await admin.query(`DROP DATABASE IF EXISTS ${part}`)
-      await migrate({ adminUrl: testAdminUrl(), database: part, passwords: PASSWORDS, rolePrefix: ROLE_PREFIX })
+      await migrate({ adminUrl: testAdminUrl(), database: part, passwords: PASSWORDS, rolePrefix: TEST_ROLE_PREFIX })
       await admin.query(`ALTER DATABASE ${part} RENAME TO ${template}`)
     }
     await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template} OWNER ${owner} TABLESPACE ${tablespace}`)

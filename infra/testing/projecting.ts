@@ -20,6 +20,7 @@ import { LogWriter } from '../kafka/log-writer.js'
 import { SchemaIds } from '../kafka/schema-ids.js'
 import { deleteTopics, ensureTopics } from '../kafka/topics.js'
 import { RegistryFollower } from '../registry/registry-follower.js'
+import { TestCheckpointTopic } from './checkpoint-topic.js'
 import { TestLane } from './final-blocks.js'
 import type { TestDatabase } from './postgres.js'
 import { type TestRegistry, testRegistry } from './registry.js'
@@ -92,6 +93,8 @@ export class Projecting {
   #follower: RegistryFollower | undefined
   #events = 0
   readonly #records = [0, 0]
+  readonly #checkpoints: TestCheckpointTopic
+  #sentCheckpoints = 0
   #isOver = false
   #load: Promise<void> = Promise.resolve()
   #restarts: Promise<void> = Promise.resolve()
@@ -100,6 +103,7 @@ export class Projecting {
     const { config, kafka, logger, registry } = parts
     this.config = config
     this.#lanes = [0, 1].map((lane) => new TestLane(registry, lane))
+    this.#checkpoints = new TestCheckpointTopic(registry)
     this.#meters = Array.from({ length: METERS }, (_, i) => new SignedMeter(`meter-${i + 1}`, registry.chainId))
     this.#writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
   }
@@ -120,6 +124,7 @@ export class Projecting {
       ['checkpoints', Buffer.from('c')],
     ] as const)
       await producer.send({ topic: config.topicPrefix + topic, messages: [{ value, partition: 0 }] })
+    await this.sendCheckpoint()
     await this.sendBlocks(10)
     await this.start()
     await this.running?.caughtUp()
@@ -145,7 +150,7 @@ export class Projecting {
       ...{
         folder,
         writer: this.#writer,
-        ids: new SchemaIds({ Block: 1, SignedVote: 2, RegistryEvent: 3, Repair: 4 }),
+        ids: new SchemaIds({ Block: 1, SignedVote: 2, RegistryEvent: 3, Repair: 4, Cosignature: 5 }),
         onFatal,
         auditRoundMillis: 200,
       },
@@ -168,6 +173,15 @@ export class Projecting {
       }
       await this.#sendNew()
     }
+  }
+
+  /** A checkpoint of made-up leaves, signed by all authorities. */
+  async sendCheckpoint(): Promise<void> {
+    const { producer, config } = this.parts
+    this.#checkpoints.signAll(this.#checkpoints.cover())
+    const messages = this.#checkpoints.records.slice(this.#sentCheckpoints).map(({ value }) => ({ value, partition: 0 }))
+    this.#sentCheckpoints += messages.length
+    await producer.send({ topic: `${config.topicPrefix}checkpoints`, messages })
   }
 
   async #sendNew(): Promise<void> {

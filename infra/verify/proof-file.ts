@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { fromHex, hex } from '../../schemas/bytes.js'
 import type { CheckedAs } from '../../schemas/check-form.js'
 import { checkConsistency, checkInclusion, checkMeterKey } from '../../schemas/checkpoint/check-proofs.js'
+import { obisText } from '../../schemas/obis.js'
 import { checkProof, type Proved } from '../../schemas/proof.js'
 import type { Profile, Reading, Register } from '../../schemas/records.js'
 import { loadConfig } from '../config.js'
@@ -107,12 +108,6 @@ const registerLine = (register: Register): string =>
   `register   ${obisText(register.obis)} at ${isoSeconds(register.at)}  ${amount(register.value, register)}`
 
 const isoSeconds = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
-
-/** A-B:C.D.E*F (IEC 62056-6-1). */
-function obisText(obis: Buffer): string {
-  const [a, b, c, d, e, f] = obis
-  return `${a}-${b}:${c}.${d}.${e}*${f}`
-}
 
 /** DLMS units that meters of ours use; others are told by their number. */
 const UNITS: Readonly<Record<number, string>> = {

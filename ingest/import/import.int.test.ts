@@ -10,7 +10,8 @@ import { sha256 } from '../../schemas/hash.js'
 import { decodeSignedReading, type EnrolledMeter } from '../../schemas/records.js'
 import { DoorClient } from '../meter/door-client.js'
 import { MeterStore } from '../meter/meter-store.js'
-import { type ImportOptions, importFiles } from './import.js'
+import { checkFiles } from './check-files.js'
+import { type ImportOptions, type ImportSummary, importFiles } from './import.js'
 
 const CHAIN = sha256(Buffer.from('a chain'))
 const HEADER = 'LCLid,tstp,energy(kWh/hh)\r\n'
@@ -41,19 +42,33 @@ function file(name: string, content: string | Buffer): string {
   return path
 }
 
-const run = (files: string[], options: Partial<ImportOptions> = {}) =>
-  importFiles({
-    files,
-    format: 'lcl',
-    message: 'day',
-    store,
-    door: client,
-    delivery: { confirmMillis: 10 },
-    enrol: async (meters) => {
-      enrolled.push(...meters)
-    },
-    ...options,
-  })
+const importOptions = (files: string[]): ImportOptions => ({
+  files,
+  format: 'lcl',
+  message: 'day',
+  store,
+  door: client,
+  delivery: { confirmMillis: 10 },
+  enrol: async (meters) => {
+    enrolled.push(...meters)
+  },
+})
+const run = (files: string[], options: Partial<ImportOptions> = {}) => importFiles({ ...importOptions(files), ...options })
+
+/** Two hours in Chicago, fed in. */
+const GREEN_BUTTON = `<feed xmlns="http://www.w3.org/2005/Atom" xmlns:e="http://naesb.org/espi">
+<entry><id>house</id><link rel="self" href="U/1"/><link rel="related" href="U/1/MeterReading"/><content><e:UsagePoint/></content></entry>
+<entry><link rel="self" href="U/1/MeterReading/1"/><link rel="related" href="T"/><content><e:MeterReading/></content></entry>
+<entry><link rel="self" href="T"/><content><e:ReadingType><e:uom>72</e:uom><e:flowDirection>19</e:flowDirection>
+<e:intervalLength>3600</e:intervalLength><e:powerOfTenMultiplier>1</e:powerOfTenMultiplier></e:ReadingType></content></entry>
+<entry><link rel="self" href="Z"/><content><e:LocalTimeParameters><e:tzOffset>-21600</e:tzOffset><e:dstOffset>3600</e:dstOffset>
+<e:dstStartRule>360E2000</e:dstStartRule><e:dstEndRule>B40E2000</e:dstEndRule></e:LocalTimeParameters></content></entry>
+<entry><link rel="self" href="U/1/MeterReading/1/IntervalBlock/1"/><content><e:IntervalBlock>
+<e:interval><e:start>1583560800</e:start><e:duration>7200</e:duration></e:interval>
+<e:IntervalReading><e:value>4</e:value></e:IntervalReading><e:IntervalReading><e:value>-7</e:value></e:IntervalReading>
+</e:IntervalBlock></content></entry></feed>`
+
+const kwhOf = ({ totals }: ImportSummary) => totals.map(({ meter, total }) => [meter, total])
 
 /** Half hours of a meter, from a day on. */
 function lines(meter: string, count: number, { first = 0, kwh = (n: number) => `0.${100 + (n % 800)}` } = {}): string {
@@ -67,8 +82,8 @@ describe('an import', () => {
   test('enrols meters with keys of their own and sends one message a meter-day', async () => {
     const path = file('a.csv.gz', gzipSync(HEADER + lines('MAC1', 100) + lines('MAC2', 48)))
     const summary = await run([path])
-    expect(summary).toMatchObject({ files: 1, meters: 2, lines: 148, malformed: 0, missing: 0, messages: 4, intervals: 148 })
-    expect(summary).toMatchObject({ confirmed: 4, left: 0, knownFiles: 0, knownIntervals: 0 })
+    expect(summary).toMatchObject({ files: 1, meters: 2, records: 148, malformed: 0, missing: 0, messages: 4, intervals: 148 })
+    expect(summary).toMatchObject({ confirmed: 4, left: 0, knownFiles: 0, known: 0, corrected: 0 })
     expect(enrolled.map(({ meter, signer, usagePoint }) => ({ meter, signer, usagePoint }))).toEqual(
       ['MAC1', 'MAC2'].map((id) => ({
         meter: id,
@@ -77,7 +92,7 @@ describe('an import', () => {
       })),
     )
     expect(enrolled[0]?.key).toEqual(store.publicKey('MAC1'))
-    expect([...summary.kwh]).toEqual([...lclTotals([path])].map(([meter, { kwh }]) => [meter, kwh]))
+    expect(kwhOf(summary)).toEqual([...lclTotals([path])].map(([meter, { kwh }]) => [meter, kwh]))
   })
 
   test('is whole whatever else waits in the store', async () => {
@@ -97,9 +112,9 @@ describe('an import', () => {
     const text = HEADER + lines('MAC1', 100)
     await run([file('a.csv', text)])
     const again = await run([file('a.csv', text)])
-    expect(again).toMatchObject({ knownFiles: 1, messages: 0, lines: 0, confirmed: 0, meters: 1 })
+    expect(again).toMatchObject({ knownFiles: 1, messages: 0, records: 0, confirmed: 0, meters: 1 })
     const packed = await run([file('b.csv.gz', gzipSync(text))])
-    expect(packed).toMatchObject({ knownFiles: 0, messages: 0, intervals: 0, knownIntervals: 100 })
+    expect(packed).toMatchObject({ knownFiles: 0, messages: 0, intervals: 0, known: 100 })
     expect(store.end('MAC1').sequence).toBe(3)
     expect(enrolled).toHaveLength(1)
   })
@@ -107,7 +122,7 @@ describe('an import', () => {
   test('takes what is new of a longer file', async () => {
     await run([file('a.csv', lines('MAC1', 60))])
     const summary = await run([file('b.csv', lines('MAC1', 100))])
-    expect(summary).toMatchObject({ messages: 2, intervals: 40, knownIntervals: 60, confirmed: 2 })
+    expect(summary).toMatchObject({ messages: 2, intervals: 40, known: 60, confirmed: 2 })
     expect(store.end('MAC1').sequence).toBe(4)
   })
 
@@ -155,7 +170,7 @@ describe('an import', () => {
     const told: string[] = []
     const path = file('a.csv', `\uFEFF${HEADER}${bad.join('\n')}`)
     const summary = await run([path], { onMalformed: ({ file: at, line, reason }) => told.push(`${at}:${line}: ${reason}`) })
-    expect(summary).toMatchObject({ lines: 15, malformed: 11, missing: 2, intervals: 2, confirmed: 1 })
+    expect(summary).toMatchObject({ records: 15, malformed: 11, missing: 2, intervals: 2, confirmed: 1 })
     expect(told.map((text) => text.slice(path.length + 1))).toEqual([
       '3: a second value for this meter and half hour',
       '4: 2013-01-01 00:10:00 is not the start of a half hour',
@@ -169,7 +184,7 @@ describe('an import', () => {
       '15: 99999999999 kWh are more than a meter can count in an interval',
       '16: 0.1234567891 has more than 9 decimals',
     ])
-    expect(Object.fromEntries(summary.kwh)).toEqual({ MAC1: '2.5' })
+    expect(kwhOf(summary)).toEqual([['MAC1', '2.5']])
   })
 
   test('takes lines of a day that stand apart, in any order', async () => {
@@ -226,6 +241,120 @@ describe('an import', () => {
   })
 })
 
+describe('an import of other formats', () => {
+  const nem12 = (updated: string, first: string, suffix = 'E1') => {
+    const values = [first, ...Array(47).fill('0.5')].join(',')
+    return `100,NEM12,202003051200,A,B\n200,NMI0000001,${suffix},1,${suffix},,,kWh,30,\n300,20200301,${values},A,,,${updated},\n900\n`
+  }
+  const others = (files: string[], options: Partial<ImportOptions> = {}) => {
+    const { format: _lcl, ...rest } = importOptions(files)
+    return importFiles({ ...rest, ...options })
+  }
+
+  test('knows each by its content, and enrols its meters in their zones', async () => {
+    const summary = await others([
+      file('a', HEADER + lines('MAC1', 48)),
+      file('b', gzipSync(nem12('', '1'))),
+      file('c', GREEN_BUTTON),
+    ])
+    expect(summary).toMatchObject({ files: 3, meters: 3, malformed: 0, messages: 3, confirmed: 3, left: 0, intervals: 98 })
+    expect(enrolled.map(({ meter, usagePoint }) => [meter, usagePoint.id, usagePoint.zone])).toEqual([
+      ['MAC1', 'MAC1', 'Europe/London'],
+      ['NMI0000001', 'NMI0000001', 'Australia/Brisbane'],
+      ['house', 'house', 'America/Chicago'],
+    ])
+    expect(summary.totals.slice(1)).toEqual([
+      { meter: 'NMI0000001', obis: '1-0:1.29.0*255', unit: 30, intervals: 48, total: '24.5' },
+      { meter: 'house', obis: '1-0:2.29.0*255', unit: 30, intervals: 2, total: '-0.03' },
+    ])
+  })
+
+  test('enrols in the zone that is asked for, also after an import that ended before it could enrol', async () => {
+    const failing = async () => {
+      throw new Error('the registry is away')
+    }
+    const path = file('a', nem12('', '1'))
+    await expect(others([path], { zone: 'Australia/Sydney', enrol: failing })).rejects.toThrow('the registry is away')
+    expect(await others([path])).toMatchObject({ knownFiles: 1, confirmed: 1 })
+    expect(enrolled.map(({ usagePoint: { zone } }) => zone)).toEqual(['Australia/Sydney'])
+  })
+
+  test('corrects by a later version, once, and not by an older one, whatever the order of the files', async () => {
+    const [first, second] = [file('a', nem12('20200302120000', '1')), file('b', nem12('20200303120000', '2'))]
+    expect(await others([first])).toMatchObject({ messages: 1, corrected: 0 })
+    expect(await others([second])).toMatchObject({ messages: 1, intervals: 1, corrected: 1, known: 47, confirmed: 1 })
+    expect(
+      await others([file('c', `${nem12('20200303120000', '2')}\n`), file('d', `${nem12('20200302120000', '1')}\n`)]),
+    ).toMatchObject({
+      ...{ messages: 0, known: 95, outdated: 1, knownFiles: 0 },
+    })
+    expect(door.state('NMI0000001').sequence).toBe(2)
+  })
+
+  test('names in a correction the message that it corrects', async () => {
+    const refusing = { send: async () => ({ accepted: 0, refusals: [] }), heads: async () => ({ heads: [], unknown: [] }) }
+    const delivery = { stallMillis: 1, confirmMillis: 1 }
+    await others([file('a', nem12('20200302120000', '1', 'B1')), file('b', nem12('20200302120000', '1'))], {
+      door: refusing,
+      delivery,
+    })
+    await others([file('c', nem12('20200303120000', '2'))], { door: refusing, delivery })
+    const readings = store.unconfirmed('NMI0000001', 1, 10).map(({ entry }) => decodeSignedReading(entry)?.reading)
+    expect(readings.map((reading) => [reading?.sequence, reading?.revises])).toEqual([
+      [1, null],
+      [2, null],
+      [3, 2],
+    ])
+    expect(readings[2]?.profiles).toMatchObject([{ start: Date.UTC(2020, 1, 29, 14) / 1000, step: 1_800, values: [2_000] }])
+  })
+
+  test('signs nothing where somebody else signed meanwhile', async () => {
+    await others([file('a', nem12('20200302120000', '1'))])
+    const other = { obis: Buffer.from([1, 0, 1, 8, 0, 255]), unit: 30, scaler: 0, at: 0, value: 7 }
+    const slow = `${nem12('20200303120000', '2')}${lines('MAC1', 2)}`
+    const onMalformed = () => void store.sign([{ meter: 'NMI0000001', content: { sentAt: 0, profiles: [], registers: [other] } }])
+    await expect(others([file('b', slow)], { onMalformed })).rejects.toThrow(
+      'somebody else signed for meter NMI0000001 meanwhile',
+    )
+    expect(store.end('NMI0000001').sequence).toBeGreaterThan(1)
+  })
+
+  test('goes on with the next file where one is of no format, or cannot be read', async () => {
+    const told: string[] = []
+    const summary = await others(
+      [file('a', 'PK\u0003\u0004'), file('b', gzipSync('x').subarray(0, 12)), file('c', ''), file('d', nem12('', '1'))],
+      {
+        onMalformed: ({ file: at, line, reason }) => told.push(`${at.slice(folder.length + 1)}:${line}: ${reason}`),
+      },
+    )
+    expect(told).toEqual([
+      'a:1: its content is of none of lcl, nem12, green-button: name the format with --format',
+      expect.stringMatching(/^b:1: it cannot be read: /),
+      'c:1: its content is of none of lcl, nem12, green-button: name the format with --format',
+    ])
+    expect(summary).toMatchObject({ files: 4, malformed: 3, confirmed: 1 })
+  })
+
+  test('is told before it is made, by a check of the files', async () => {
+    const paths = [file('a', HEADER + lines('MAC1', 48)), file('b', `${nem12('', '1')}x`), file('c', GREEN_BUTTON), file('d', '')]
+    const told: string[] = []
+    const seen: number[] = []
+    const checked = await checkFiles({
+      ...{ files: paths, message: 'day' },
+      onMalformed: ({ line, reason }) => told.push(`${line}: ${reason}`),
+      onProgress: ({ filesDone }) => seen.push(filesDone),
+    })
+    const { totals, intervals, messages, records, meters } = await others(paths)
+    expect(checked).toMatchObject({ totals, intervals, messages, records, meters, malformed: 2, files: 4 })
+    expect(told).toEqual([
+      '5: it stands after the 900 record, which ends a file',
+      expect.stringContaining('its content is of none'),
+    ])
+    expect(seen).toEqual([1, 2, 3, 4])
+    expect(await checkFiles({ files: [join(folder, 'none')], message: 'day' })).toMatchObject({ malformed: 1 })
+  })
+})
+
 const LONDON = join(process.cwd(), '..', 'shared', 'data', 'lcl-2013')
 const london = existsSync(LONDON)
   ? readdirSync(LONDON)
@@ -248,7 +377,7 @@ whereLondonIs(
       confirmed: summary.messages,
     })
     expect(summary.intervals).toBe([...totals.values()].reduce((sum, { intervals }) => sum + intervals, 0))
-    expect(new Map([...totals].map(([meter, { kwh }]) => [meter, kwh]))).toEqual(summary.kwh)
+    expect(kwhOf(summary)).toEqual([...totals].map(([meter, { kwh }]) => [meter, kwh]))
     expect(seen.at(-1)).toBe(summary.confirmed)
   },
   60_000,

@@ -2,17 +2,23 @@
 import type { EnrolledMeter } from '../../schemas/records.js'
 import { type DeliverOptions, type DeliveryReport, deliver } from '../meter/deliver.js'
 import type { Mark, Message, MeterStore } from '../meter/meter-store.js'
-import { KwhSum } from './decimal.js'
-import { enrolledMark, fileMark, finishedFile, isEnrolled, newSlots } from './imported-days.js'
-import { contentsOf } from './lcl.js'
-import { type LineCounts, type MeterDay, meterDays } from './meter-days.js'
-import { fileHash, type ReadFailure, readableLines } from './read-csv.js'
+import type { ReadingContent } from '../meter/sign-reading.js'
+import { type FormatName, formatOf, piecesOf } from './formats.js'
+import { enrolledMark, fileMark, finishedFile, isEnrolled, zoneMark, zoneOf } from './imported-files.js'
+import { MalformedFile } from './malformed-file.js'
+import type { LclMessage } from './meter-days.js'
+import { PendingMarks, type Piece, type RecordCounts, type Source } from './piece.js'
+import { fileHash } from './read-csv.js'
+import { type ChannelTotal, Totals } from './totals.js'
 
 export interface ImportOptions {
   readonly files: readonly string[]
-  readonly format: 'lcl'
-  /** One message a meter-day, or one a half hour. */
-  readonly message: 'day' | 'half-hour'
+  /** Default: what each file's content says. */
+  readonly format?: FormatName
+  /** Of London files: one message a meter-day, or one a half hour. */
+  readonly message: LclMessage
+  /** Zone of usage points that are enrolled by this import; default: what the format says. */
+  readonly zone?: string
   readonly store: MeterStore
   readonly door: DeliverOptions['door']
   /** Enrols meters with these keys; safe to repeat. Readings are sent when it returns. */
@@ -22,19 +28,25 @@ export interface ImportOptions {
   /** Messages that are signed before they are sent. */
   readonly sliceMessages?: number
   onProgress?(progress: ImportProgress): void
-  onMalformed?(malformed: { file: string; line: number; reason: string }): void
+  onMalformed?(malformed: Malformed): void
+}
+
+export interface Malformed {
+  readonly file: string
+  readonly line: number
+  readonly reason: string
 }
 
 export interface ImportProgress {
   readonly filesDone: number
   readonly files: number
-  readonly lines: number
+  readonly records: number
   /** Messages signed in this run, and found to count. */
   readonly messages: number
   readonly confirmed: number
 }
 
-export interface ImportSummary extends LineCounts {
+export interface ImportSummary extends RecordCounts {
   readonly files: number
   /** Files that were read to their end by an earlier import. */
   readonly knownFiles: number
@@ -42,10 +54,15 @@ export interface ImportSummary extends LineCounts {
   /** Signed in this run. */
   readonly messages: number
   readonly intervals: number
-  /** Intervals that an earlier import had signed. */
-  readonly knownIntervals: number
-  /** Energy signed in this run by meter, exact decimal text. */
-  readonly kwh: ReadonlyMap<string, string>
+  readonly registers: number
+  /** Values among them that correct what an earlier message says. */
+  readonly corrected: number
+  /** Values that were signed before as they are. */
+  readonly known: number
+  /** Values left out, for a newer version was signed before. */
+  readonly outdated: number
+  /** What was signed in this run, by meter and channel. */
+  readonly totals: readonly ChannelTotal[]
   /** Messages found to count in this run: an earlier run's may be among them. */
   readonly confirmed: number
   readonly refused: Readonly<Record<string, number>>
@@ -65,21 +82,25 @@ export function importFiles(options: ImportOptions): Promise<ImportSummary> {
 
 class Import {
   readonly #meters = new Set<string>()
-  readonly #counts: LineCounts = { lines: 0, malformed: 0, missing: 0 }
-  readonly #kwh = new Map<string, KwhSum>()
+  readonly #counts: RecordCounts = { records: 0, malformed: 0, missing: 0 }
+  readonly #values = { corrected: 0, known: 0, outdated: 0 }
+  readonly #totals = new Totals()
   readonly #refused: Record<string, number> = {}
   readonly #setAside: { meter: string; reason: string }[] = []
-  #pending: { messages: Message[]; marks: Mark[]; days: Set<string> } = { messages: [], marks: [], days: new Set() }
+  readonly #marks: PendingMarks
+  #pending: Message[] = []
+  /** Sequence of the last message of each meter that has some pending. */
+  readonly #sequences = new Map<string, number>()
   #filesDone = 0
   #knownFiles = 0
   #messages = 0
   #unsent = 0
-  #intervals = 0
-  #knownIntervals = 0
   #confirmed = 0
   #givenUp = 0
 
-  constructor(private readonly options: ImportOptions) {}
+  constructor(private readonly options: ImportOptions) {
+    this.#marks = new PendingMarks(options.store)
+  }
 
   async run(): Promise<ImportSummary> {
     for (const file of this.options.files) {
@@ -90,13 +111,14 @@ class Import {
     await this.#send()
     return {
       ...this.#counts,
+      ...this.#values,
       files: this.options.files.length,
       knownFiles: this.#knownFiles,
       meters: this.#meters.size,
       messages: this.#messages,
-      intervals: this.#intervals,
-      knownIntervals: this.#knownIntervals,
-      kwh: new Map([...this.#kwh].map(([meter, sum]) => [meter, sum.toString()])),
+      intervals: this.#totals.intervals,
+      registers: this.#totals.registers,
+      totals: this.#totals.all(),
       confirmed: this.#confirmed,
       refused: this.#refused,
       givenUp: this.#givenUp,
@@ -106,68 +128,88 @@ class Import {
   }
 
   async #importFile(file: string): Promise<void> {
-    const { store, message } = this.options
     const hash = await fileHash(file)
-    const known = finishedFile(store, hash, message)
+    const meters = new Set<string>()
+    const source: Source = { path: file, counts: this.#counts, refuse: (line, reason) => this.#refuse(file, line, reason) }
+    let mark: Mark | undefined
+    try {
+      mark = await this.#readFile(source, hash, meters)
+    } catch (error) {
+      if (!(error instanceof MalformedFile)) throw error
+      source.refuse(error.line, error.reason)
+    }
+    this.#commit(mark === undefined ? [] : [mark])
+  }
+
+  /** Returns the mark of a file that was read to its end. Throws MalformedFile where it could not: then the next file goes on. */
+  async #readFile(source: Source, hash: string, meters: Set<string>): Promise<Mark | undefined> {
+    const { store, message } = this.options
+    const format = this.options.format ?? (await formatOf(source.path))
+    const known = finishedFile(store, format, hash, message)
     if (known !== undefined) {
       this.#knownFiles++
       for (const meter of known.meters) this.#meters.add(meter)
-      return
+      return undefined
     }
-    const before = this.#counts.lines
-    const meters = new Set<string>()
-    const isWhole = await this.#readFile(file, async (meterDay) => {
-      meters.add(meterDay.meter)
-      await this.#take(meterDay)
-    })
-    const mark = fileMark(hash, message, { lines: this.#counts.lines - before, meters: [...meters] })
-    this.#commit(isWhole ? [mark] : [])
+    for await (const piece of piecesOf(format, message)(source)) {
+      meters.add(piece.meter)
+      await this.#take(piece)
+    }
+    return fileMark(format, hash, message, { meters: [...meters] })
   }
 
-  /** Returns whether the file could be read to its end; else it is told, and the next file goes on. */
-  async #readFile(file: string, take: (meterDay: MeterDay) => Promise<void>): Promise<boolean> {
-    const refuse = (line: number, reason: string) => this.options.onMalformed?.({ file, line, reason })
-    const failure: ReadFailure = {}
-    for await (const meterDay of meterDays(readableLines(file, failure), this.#counts, refuse)) await take(meterDay)
-    if (failure.reason === undefined) return true
+  #refuse(file: string, line: number, reason: string): void {
     this.#counts.malformed++
-    refuse(failure.line ?? 1, `the rest of the file cannot be read: ${failure.reason}`)
-    return false
+    this.options.onMalformed?.({ file, line, reason })
   }
 
-  async #take(meterDay: MeterDay): Promise<void> {
-    const { meter, day } = meterDay
+  async #take(piece: Piece): Promise<void> {
+    const { meter } = piece
     this.#meters.add(meter)
-    const key = `${meter} ${day}`
-    if (this.#pending.days.has(key)) this.#commit()
-    const { slots, mark } = newSlots(this.options.store, meterDay)
-    this.#knownIntervals += meterDay.slots.size - slots.size
-    if (slots.size === 0) return
-    this.#intervals += slots.size
-    const sum = this.#kwh.get(meter) ?? new KwhSum()
-    for (const kwh of slots.values()) sum.add(kwh)
-    this.#kwh.set(meter, sum)
-    const contents =
-      this.options.message === 'day'
-        ? contentsOf(day, slots)
-        : [...slots].flatMap(([slot, kwh]) => contentsOf(day, new Map([[slot, kwh]])))
-    for (const content of contents) this.#pending.messages.push({ meter, content })
-    this.#pending.marks.push(mark)
-    this.#pending.days.add(key)
-    if (this.#pending.messages.length >= MESSAGES_PER_COMMIT) this.#commit()
+    const last = this.#sequenceOf(meter)
+    const { contents, ...counts } = piece.plan(this.#marks, last + 1)
+    for (const key of ['corrected', 'known', 'outdated'] as const) this.#values[key] += counts[key]
+    if (contents.length === 0) return
+    if (!this.options.store.has(meter)) this.#marks.set(...zoneMark(meter, this.options.zone ?? piece.zone))
+    for (const content of contents) this.#add(meter, content)
+    this.#sequences.set(meter, last + contents.length)
+    if (this.#pending.length >= MESSAGES_PER_COMMIT) this.#commit()
     if (this.#unsent >= (this.options.sliceMessages ?? SLICE_MESSAGES)) await this.#send()
+  }
+
+  #sequenceOf(meter: string): number {
+    const { store } = this.options
+    return this.#sequences.get(meter) ?? (store.has(meter) ? store.end(meter).sequence : 0)
+  }
+
+  #add(meter: string, content: ReadingContent): void {
+    this.#pending.push({ meter, content })
+    this.#totals.add(meter, content)
   }
 
   #commit(marks: readonly Mark[] = []): void {
     const { store } = this.options
-    const { messages } = this.#pending
-    const unknown = [...new Set(messages.map(({ meter }) => meter))].filter((meter) => !store.has(meter))
-    if (unknown.length > 0) store.create(unknown)
-    const signed = store.sign(messages, [...this.#pending.marks, ...marks])
-    this.#pending = { messages: [], marks: [], days: new Set() }
+    const messages = this.#pending
+    const unknown = [...this.#sequences.keys()].filter((meter) => !store.has(meter))
+    const signed = store.transaction(() => {
+      if (unknown.length > 0) store.create(unknown)
+      const count = store.sign(messages, [...this.#marks.take(), ...marks])
+      this.#checkSequences()
+      return count
+    })
+    this.#pending = []
+    this.#sequences.clear()
     this.#messages += signed
     this.#unsent += signed
     this.#report()
+  }
+
+  /** Marks and corrections name sequences: nobody else may have signed meanwhile. Thrown before anything is written. */
+  #checkSequences(): void {
+    for (const [meter, sequence] of this.#sequences) {
+      if (this.options.store.end(meter).sequence !== sequence)
+        throw new Error(`somebody else signed for meter ${meter} meanwhile: run the import again when nobody else does`)
+    }
   }
 
   async #send(): Promise<void> {
@@ -194,7 +236,7 @@ class Import {
     const { store } = this.options
     const unknown = [...this.#meters].filter((meter) => store.has(meter) && !isEnrolled(store, meter))
     if (unknown.length === 0) return
-    await this.options.enrol(unknown.map((meter) => importedMeter(meter, store.publicKey(meter))))
+    await this.options.enrol(unknown.map((meter) => importedMeter(meter, store.publicKey(meter), zoneOf(store, meter))))
     store.sign([], unknown.map(enrolledMark))
   }
 
@@ -202,15 +244,14 @@ class Import {
     this.options.onProgress?.({
       filesDone: this.#filesDone,
       files: this.options.files.length,
-      lines: this.#counts.lines,
+      records: this.#counts.records,
       messages: this.#messages,
       confirmed: this.#confirmed,
     })
   }
 }
 
-/** The trial names meters, not places: a meter's usage point bears its name. */
-function importedMeter(meter: string, key: Buffer): EnrolledMeter {
-  const usagePoint = { id: meter, zone: 'Europe/London', feeder: '', region: '', plan: '' }
-  return { meter, key, signer: 'importer', usagePoint }
+/** Files name meters, not places: a meter's usage point bears its name. */
+function importedMeter(meter: string, key: Buffer, zone: string): EnrolledMeter {
+  return { meter, key, signer: 'importer', usagePoint: { id: meter, zone, feeder: '', region: '', plan: '' } }
 }

@@ -4,27 +4,33 @@ import { LIMITS } from '../../schemas/limits.js'
 import type { Profile } from '../../schemas/records.js'
 import type { ReadingContent } from '../meter/sign-reading.js'
 import { type Decimal, parseKwh, toWattHours } from './decimal.js'
+import { shown } from './malformed-file.js'
 
 export const HALF_HOUR = 1_800
 const DAY = 86_400
+/** Zone of the trial's meters. */
+export const LONDON = 'Europe/London'
 /** 1-0:1.29.0*255, active energy import within the recording interval (IEC 62056-6-1: C = 1, D = 29), in watt-hours. */
 const CHANNEL = { obis: Buffer.from([1, 0, 1, 29, 0, 255]), unit: 30 } as const
 
-export type LclLine =
-  | { kind: 'reading'; meter: string /** Seconds since 1970, a whole half hour. */; start: number; kwh: Decimal }
-  | { kind: 'missing' }
-  | { kind: 'header' }
-  | { kind: 'malformed'; reason: string }
+export interface LclReading {
+  readonly kind: 'reading'
+  readonly meter: string
+  /** Seconds since 1970, a whole half hour. */
+  readonly start: number
+  readonly kwh: Decimal
+}
+export type LclLine = LclReading | { kind: 'missing' } | { kind: 'header' } | { kind: 'malformed'; reason: string }
 
 /** What a line's fields say. `Null` and nothing are how the trial writes a value that is missing. */
 export function readLine(fields: readonly string[]): LclLine {
   const [meter = '', time = '', energy = ''] = fields.map((field) => field.trim())
   if (meter === 'LCLid') return { kind: 'header' }
   if (fields.length !== 3) return malformed(`it has ${fields.length} fields, not LCLid, tstp and energy`)
-  if (!isMeterId(meter)) return malformed(`'${meter.slice(0, 40)}' is not a meter id`)
+  if (!isMeterId(meter)) return malformed(`${shown(meter)} is not a meter id`)
   if (energy === '' || energy.toLowerCase() === 'null') return { kind: 'missing' }
   const start = secondsOf(time)
-  if (start === undefined) return malformed(`'${time.slice(0, 40)}' is not a time: expected YYYY-MM-DD HH:MM:SS`)
+  if (start === undefined) return malformed(`${shown(time)} is not a time: expected YYYY-MM-DD HH:MM:SS`)
   if (start % HALF_HOUR !== 0) return malformed(`${time} is not the start of a half hour`)
   const kwh = parseKwh(energy)
   return typeof kwh === 'string' ? malformed(kwh) : { kind: 'reading', meter, start, kwh }

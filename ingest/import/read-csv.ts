@@ -1,10 +1,10 @@
-/** Lines of a CSV file, as they stand: unpacked where the content says gzip, whatever the file is called. */
+/** Lines of a CSV file, as they stand. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { parse } from 'csv-parse'
+import { MalformedFile } from './malformed-file.js'
+import { unpacked } from './unpacked.js'
 
 export interface CsvLine {
   /** From 1. */
@@ -12,30 +12,23 @@ export interface CsvLine {
   readonly fields: readonly string[]
 }
 
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b])
 /** A line that is longer is no reading. */
 const MAX_LINE_BYTES = 64 * 1024
 
-/** Where, and why, a file could not be read further. */
-export interface ReadFailure {
-  line?: number
-  reason?: string
-}
-
-/** The lines that are not empty, up to where the file can be read; what stopped it is written to `failure`. */
-export async function* readableLines(path: string, failure: ReadFailure): AsyncGenerator<CsvLine> {
-  const lines = readCsv(path)
-  for (let line = 1; ; ) {
-    let next: IteratorResult<CsvLine>
-    try {
-      next = await lines.next()
-    } catch (error) {
-      Object.assign(failure, { line, reason: error instanceof Error ? error.message : String(error) })
-      return
+/** The lines that are not empty. Throws MalformedFile where the file can be read no further. */
+export async function* readableLines(path: string): AsyncGenerator<CsvLine> {
+  let line = 1
+  try {
+    for await (const next of readCsv(path)) {
+      line = next.line + 1
+      yield next
     }
-    if (next.done === true) return
-    line = next.value.line + 1
-    yield next.value
+  } catch (error) {
+    if (error instanceof MalformedFile) throw error
+    throw new MalformedFile(
+      line,
+      `the rest of the file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
 }
 
@@ -51,22 +44,9 @@ async function* readCsv(path: string): AsyncGenerator<CsvLine> {
     relax_column_count: true,
     skip_empty_lines: true,
   })
-  const file = createReadStream(path)
   // the parser ends with the error of whichever breaks, so the loop throws it
-  const told = () => undefined
-  if (await isGzip(path)) pipeline(file, createGunzip(), parser, told)
-  else pipeline(file, parser, told)
+  pipeline(await unpacked(path), parser, () => undefined)
   for await (const { record, info } of parser) yield { line: info.lines, fields: record }
-}
-
-async function isGzip(path: string): Promise<boolean> {
-  const file = await open(path)
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(GZIP_MAGIC.length), 0, GZIP_MAGIC.length, 0)
-    return bytesRead === GZIP_MAGIC.length && buffer.equals(GZIP_MAGIC)
-  } finally {
-    await file.close()
-  }
 }
 
 /** SHA-256 of a file as it stands, hexadecimal. */

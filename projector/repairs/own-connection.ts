@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { BEGIN_WRITING } from '../database.js'
 
 /** Longest wait for a row that somebody else has locked: 55P03 follows, and it is tried again. */
 const SETTINGS = `SET TIME ZONE 'UTC'; SET bytea_output = 'hex'; SET lock_timeout = '10s'`
@@ -11,7 +12,7 @@ export class OwnConnection {
 
   constructor(private readonly url: string) {}
 
-  async transaction<T>(work: (client: pg.ClientBase) => Promise<T>, begin = 'BEGIN'): Promise<T> {
+  async transaction<T>(work: (client: pg.ClientBase) => Promise<T>, begin = BEGIN_WRITING): Promise<T> {
     const client = this.#client ?? (await this.#connect())
     try {
       await client.query(begin)

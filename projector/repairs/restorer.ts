@@ -33,12 +33,23 @@ const STOP_MILLIS = 3_000
 const DAY_MILLIS = 86_400_000
 /** Repairs that were asked for before this process began. */
 const MOST_OPEN = 100
+/** Of those who tell late. */
+const MOST_ANSWERS = 50
+
+interface Answer {
+  readonly began: number
+  readonly done: CarriedOut
+  readonly ids: ReadonlySet<string>
+  left: number
+}
 
 export class Restorer {
   readonly #queue = new RestoreQueue()
   readonly #requests: RestoreRequests
   readonly #stopping = new AbortController()
   readonly #jitterMillis = Math.random() * JITTER_MILLIS
+  /** By topic: the last restore. */
+  readonly #answers = new Map<RestorableTopic, Answer>()
   #work: Promise<void> = Promise.resolve()
 
   constructor(private readonly options: RestorerOptions) {
@@ -90,7 +101,12 @@ export class Restorer {
 
   #note(id: string, lane: number, fault: string, at: number): void {
     const topic = topicOfId(id)
-    if (topic !== undefined) this.#queue.note({ id, topic, lane, fault, at, isOwn: false }, Date.now())
+    if (topic === undefined) return
+    const ground = { id, topic, lane, fault, at, isOwn: false }
+    const last = this.#answers.get(topic)
+    // it is told late: what it misses was missed before the last restore began, so that was for it too
+    if (last === undefined || at >= last.began) this.#queue.note(ground, Date.now())
+    else if (!last.ids.has(id) && last.left-- > 0) void this.#tellEnd(ground, last.done)
   }
 
   async #run(): Promise<void> {
@@ -102,17 +118,27 @@ export class Restorer {
     }
   }
 
-  async #restore(topic: RestorableTopic): Promise<void> {
+  /** Restores the topic now: the projector cannot go on before. Whether it holds all afterwards; TransientError: try again. */
+  async regain(fault: LogFault): Promise<boolean> {
+    await this.found(fault)
+    const done = await this.#restore('checkpoints')
+    if (done === undefined) throw new TransientError(`topic ${fault.topic} could not be restored yet`)
+    return done.status === 'completed'
+  }
+
+  async #restore(topic: RestorableTopic): Promise<CarriedOut | undefined> {
     const { logger, restore } = this.options
     const grounds = this.#queue.take(topic)
     const began = Date.now()
     logger.warn({ topic, grounds: grounds.map(({ id }) => id) }, 'records are missed: the topic is compared with the tables')
     const done = await restore(topic).catch((error: Error) => this.#notDone(topic, grounds, error))
-    if (done === undefined) return
+    if (done === undefined) return undefined
     const tookMillis = Date.now() - began
     logger.warn({ ...done, tookMillis }, 'the topic was compared with the tables')
     this.#queue.ended(topic, Date.now(), tookMillis, done.appended === 0)
     for (const ground of grounds) await this.#tellEnd(ground, done)
+    this.#answers.set(topic, { began, left: MOST_ANSWERS, done, ids: new Set(grounds.map(({ id }) => id)) })
+    return done
   }
 
   /** Broker or database may be there again in a moment; a replica that does not hold will not. */

@@ -6,14 +6,13 @@ import { Gauge, type Registry } from 'prom-client'
 import type { Readiness } from '../../infra/health.js'
 import type { OpenRepair, OpenRepairs } from '../../infra/repairs/open-repairs.js'
 import type { TellRepair } from '../../infra/repairs/repair-events.js'
-import type { Repair } from '../../schemas/records.js'
-import { Outage } from './outage.js'
 import { untilOver } from './pace.js'
 import type { Service } from './services.js'
 
 const PAUSE_MILLIS = 2_000
 const ANSWER_MILLIS = 5_000
-const STOP_MILLIS = 2_000
+/** Looks in a row that must fail: one alone may be a moment's. */
+const FAILED_LOOKS = 2
 
 export interface ServiceWatchOptions {
   readonly services: readonly Service[]
@@ -27,27 +26,31 @@ export interface ServiceWatchOptions {
   readonly answerMillis?: number
 }
 
-interface Watched {
-  readonly service: Service
-  readonly outage: Outage
-  /** While it is away. */
-  told: OpenRepair | undefined
+interface Outage {
+  readonly repair: OpenRepair
+  isRequested: boolean
+  /** When it was back, milliseconds. */
+  until?: number
 }
 
 export class ServiceWatch {
-  readonly #watched: readonly Watched[]
+  /** Those that last, and those that are over and not told to their end. */
+  readonly #outages: Outage[]
+  /** By fault: when the first of the failed looks began, and how many there were. */
+  readonly #failed = new Map<string, { since: number; looks: number }>()
   readonly #up: Gauge<'service'>
   readonly #stopping = new AbortController()
-  /** Events that the log has not, in their order. */
-  readonly #untold: Repair[] = []
   #isTelling = false
   #work: Promise<void> = Promise.resolve()
 
   constructor(private readonly options: ServiceWatchOptions) {
-    this.#watched = options.services.map((service) => this.#takeUp(service))
+    const faults = new Set(options.services.map(({ fault }) => fault))
+    const left = options.open.all().filter(({ kind, fault }) => kind === 'wait' && faults.has(fault))
+    // nobody knows whether they were told
+    this.#outages = left.map((repair) => ({ repair, isRequested: false }))
     this.#up = new Gauge({
       name: 'meterchain_service_up',
-      help: 'whether what the stage stands on answers',
+      help: 'whether what the projector stands on is there',
       labelNames: ['service'],
       registers: [options.metrics],
     })
@@ -61,110 +64,102 @@ export class ServiceWatch {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#work
-    const over = new AbortController()
-    const dropped = Promise.all(this.#watched.map(({ service }) => this.#drop(service)))
-    await Promise.race([dropped, untilOver(STOP_MILLIS, over.signal)])
-    over.abort()
   }
 
-  /** Not ready while something is away that is needed; what is not needed is named. */
+  /** Not ready while something is away that is needed. */
   readiness(): Readiness {
-    const away = this.#watched.flatMap(({ service, told }) => (told === undefined ? [] : [{ ...service, since: told.began }]))
+    const away = this.options.services.flatMap(({ fault, isNeeded }) => (isNeeded ? this.#lasting(fault) : []))
     if (away.length === 0) return { ready: true }
-    const why = away.map(({ fault, since }) => `${fault} since ${new Date(since).toISOString()}`).join(', ')
-    return { ready: !away.some(({ isNeeded }) => isNeeded), why }
+    const told = away.map(({ repair: { subject, began } }) => `${subject} is away since ${new Date(began).toISOString()}`)
+    return { ready: false, why: told.join(', ') }
   }
 
-  /** What a life before this one began is told from its beginning: nobody knows whether it was. */
-  #takeUp(service: Service): Watched {
-    const kept = this.options.open.all().filter(({ kind, fault }) => kind === 'wait' && fault === service.fault)
-    const told = kept.pop()
-    for (const each of kept) this.#untold.push(eventOf(each, 'failed', Date.now(), 'cut off when projector ended'))
-    if (told !== undefined) this.#untold.push(eventOf(told, 'requested', told.began, told.detail))
-    return { service, told, outage: new Outage(service, told !== undefined) }
+  #lasting(fault: string): Outage[] {
+    return this.#outages.filter(({ repair, until }) => repair.fault === fault && until === undefined)
   }
 
   async #run(): Promise<void> {
-    const { pauseMillis = PAUSE_MILLIS } = this.options
+    const { pauseMillis = PAUSE_MILLIS, services } = this.options
     while (!this.#stopping.signal.aborted) {
-      await Promise.all(this.#watched.map((each) => this.#look(each)))
+      await Promise.all(services.map((each) => this.#look(each)))
       void this.#tellAll()
       await untilOver(pauseMillis, this.#stopping.signal)
     }
   }
 
-  async #look(watched: Watched): Promise<void> {
-    const { service, outage } = watched
+  async #look(service: Service): Promise<void> {
+    const { subject, fault } = service
     const at = Date.now()
     const why = await this.#answer(service)
     if (this.#stopping.signal.aborted) return
-    if (why !== undefined) void this.#drop(service)
-    const change = outage.look(why === undefined, at)
-    this.#up.set({ service: service.name }, outage.isAway ? 0 : 1)
-    if (change?.kind === 'away') this.#went(watched, change.since, why ?? '')
-    if (change?.kind === 'back') this.#cameBack(watched, change.until)
+    if (why === undefined) {
+      this.#failed.delete(fault)
+      for (const outage of this.#lasting(fault)) this.#isBack(outage, at)
+    } else {
+      const { since, looks } = this.#failed.get(fault) ?? { since: at, looks: 0 }
+      this.#failed.set(fault, { since, looks: looks + 1 })
+      if (looks + 1 === FAILED_LOOKS && this.#lasting(fault).length === 0) this.#isAway(service, since, why)
+    }
+    this.#up.set({ service: subject }, this.#lasting(fault).length === 0 ? 1 : 0)
   }
 
-  /** Why it does not answer; undefined: it does. */
+  /** Why it is away; undefined: it is there. */
   async #answer(service: Service): Promise<string | undefined> {
     const { answerMillis = ANSWER_MILLIS } = this.options
     const over = new AbortController()
     const end = () => over.abort()
     this.#stopping.signal.addEventListener('abort', end)
-    const late = untilOver(answerMillis, over.signal)
-    const looked = service.look().then(
-      () => undefined,
-      (error: unknown) => String(error instanceof Error ? error.message || error.name : error),
-    )
-    const why = await Promise.race([looked, late.then(() => `it did not answer within ${answerMillis} ms`)])
+    const late = untilOver(answerMillis, over.signal).then(() => `it did not answer within ${answerMillis} ms`)
+    const looked = service.look(over.signal).then(() => undefined, reasonOf)
+    const why = await Promise.race([looked, late])
     this.#stopping.signal.removeEventListener('abort', end)
     over.abort()
     return why
   }
 
-  async #drop(service: Service): Promise<void> {
-    await service.drop().catch((error: Error) => {
-      this.options.logger.debug({ err: error, service: service.name }, 'a look at a service left something behind')
-    })
+  #isAway({ subject, fault }: Service, since: number, why: string): void {
+    const id = `wait/${fault}/${randomUUID()}`
+    const repair = { id, kind: 'wait', lane: -1, subject, fault, by: 'projector', began: since, detail: why } as const
+    this.#outages.push({ repair, isRequested: false })
+    this.options.open.keep(repair)
+    this.options.logger.warn({ service: subject, why }, 'a service is away; it is waited for')
   }
 
-  #went(watched: Watched, since: number, why: string): void {
-    const { name, subject, fault } = watched.service
-    const note = { kind: 'wait', lane: -1, subject, fault, by: 'projector' } as const
-    const told = { ...note, id: `wait/${fault}/${randomUUID()}`, began: since, detail: why }
-    watched.told = told
-    this.options.open.keep(told)
-    this.#untold.push(eventOf(told, 'requested', since, why))
-    this.options.logger.warn({ service: name, why }, 'a service is away; it is waited for')
+  #isBack(outage: Outage, at: number): void {
+    outage.until = at
+    const { subject, began } = outage.repair
+    this.options.logger.info({ service: subject, awayMillis: at - began }, 'a service is back')
   }
 
-  #cameBack(watched: Watched, until: number): void {
-    const { told, service } = watched
-    if (told === undefined) return
-    watched.told = undefined
-    this.#untold.push(eventOf(told, 'completed', until, `it is back, and all went on where it was. It was away: ${told.detail}`))
-    this.options.logger.info({ service: service.name, awayMillis: until - told.began }, 'a service is back')
-  }
-
-  /** When the broker is there. */
+  /** What can be told of them, once the broker is there. */
   async #tellAll(): Promise<void> {
-    if (this.#isTelling || this.#watched.some(({ service, outage }) => service.name === 'broker' && outage.isAway)) return
+    if (this.#isTelling || this.#lasting('broker-away').length > 0) return
     this.#isTelling = true
     try {
-      for (let event = this.#untold[0]; event !== undefined; event = this.#untold[0]) {
-        await this.options.tell(event)
-        this.#untold.shift()
-        if (event.status !== 'requested') this.options.open.drop(event.id)
-      }
+      for (const outage of [...this.#outages]) await this.#tell(outage)
     } catch (error) {
       this.options.logger.warn({ err: error }, 'an outage cannot be told yet')
     } finally {
       this.#isTelling = false
     }
   }
+
+  async #tell(outage: Outage): Promise<void> {
+    const { tell, open } = this.options
+    const { began, detail, ...note } = outage.repair
+    if (!outage.isRequested) await tell({ ...note, status: 'requested', at: began, tookMillis: null, range: null, detail })
+    outage.isRequested = true
+    if (outage.until === undefined) return
+    const end = { status: 'completed', at: outage.until, tookMillis: Math.max(0, outage.until - began), range: null } as const
+    await tell({ ...note, ...end, detail: `it is back, and what waited went on; it was away: ${detail}` })
+    this.#outages.splice(this.#outages.indexOf(outage), 1)
+    open.drop(note.id)
+  }
 }
 
-function eventOf({ began, ...note }: OpenRepair, status: Repair['status'], at: number, detail: string): Repair {
-  const tookMillis = status === 'requested' ? null : Math.max(0, at - began)
-  return { ...note, status, at, tookMillis, range: null, detail }
+/** Several, where each of several brokers was asked. */
+function reasonOf(error: unknown): string {
+  const { message, cause, errors = [] } = error as Error & { errors?: unknown[] }
+  if (errors.length > 0) return [...new Set(errors.map(reasonOf))].join('; ')
+  return cause instanceof Error ? `${message}: ${reasonOf(cause)}` : message || String(error)
 }

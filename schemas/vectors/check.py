@@ -1031,7 +1031,7 @@ class Checkpoints:
     def apply(self, value):
         """Outcome, reason, whether the block is right, and what is to be said of a signature."""
         signed = decode(Cosignature, without_prefix(value or b""))
-        if signed is not None and signed["version"] == 24:
+        if signed is not None and signed["version"] == 24 and signed["timestamp"] >= 0:
             return "signature", None, None, self.signature(signed)
         parent = self.lane.final
         outcome, reason = self.lane.apply(value)

@@ -4,11 +4,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Authorities } from '../../infra/testing/authorities.js'
 import { readCheckpoints } from '../../infra/testing/checkpoints.js'
 import { until } from '../../infra/testing/until.js'
+import { laneOf } from '../../schemas/murmur2.js'
 
 const MINUTE = 60_000
 let all: Authorities
 beforeAll(async () => {
-  all = await Authorities.open({ lanes: 1, authorities: 1, meters: 1 }, { METERCHAIN_CHECKPOINT_MILLIS: '200' })
+  all = await Authorities.open({ lanes: 2, authorities: 1, meters: 4 }, { METERCHAIN_CHECKPOINT_MILLIS: '200' })
 }, MINUTE)
 afterAll(() => all.close(), MINUTE)
 
@@ -30,36 +31,56 @@ async function remakeChain(): Promise<void> {
     .map(({ configName: name, configValue: value }) => ({ name, value }))
   await admin.deleteTopics({ topics: [topic] })
   await untilTopics(false)
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1, configEntries }] })
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2, replicationFactor: 1, configEntries }] })
   await untilTopics(true)
   await admin.disconnect()
 }
 
-test('a validator that lost its disk votes on no lane before it has reached what a checkpoint vouches for, and says what is missing', async () => {
-  await all.start('chainer')
-  await all.start('validator')
-  const meter = all.meter('meter-1')
-  await all.untilCovered(0, await all.send(0, [meter.next()]))
-  const tip = await until('a checkpoint', MINUTE, async () => (await readCheckpoints(all)).log.tips.get(0))
-  await all.stop('chainer')
-  await all.stop('validator')
-  rmSync(all.statesOf(1), { recursive: true })
-  await remakeChain()
+const SECOND = 'second-instance'
+/** Lanes 0 and 1 are validated by instances of their own. */
+const startInstances = async () => {
+  const first = await all.start('validator', 1, 'validator-1', { METERCHAIN_VALIDATOR_INSTANCE: '1/2' })
+  const second = await all.start('validator', 1, SECOND, { METERCHAIN_VALIDATOR_INSTANCE: '2/2' })
+  return [first, second] as const
+}
 
-  await all.start('chainer')
-  const { port } = await all.start('validator')
-  await until('a candidate of another history', MINUTE, async () => (await all.read(0)).outcomes.includes('candidate'))
-  const why = await until('what it waits for', MINUTE, async () => {
+const whyNot = (port: number) =>
+  until('what it waits for', MINUTE, async () => {
     const response = await fetch(`http://127.0.0.1:${port}/readyz`)
     const text = await response.text()
     return response.status === 503 && /checkpoints cover/.test(text) && text
   })
-  expect(why).toBe('not ready: checkpoints cover more than topic chain holds of lanes 0: restore it\n')
+
+test('a validator that lost its disk votes on no lane before it has reached what a checkpoint vouches for, and says what is missing, each instance of its lanes', async () => {
+  await all.start('chainer')
+  await startInstances()
+  for (const lane of [0, 1]) {
+    const id = ['meter-1', 'meter-2', 'meter-3', 'meter-4'].find((each) => laneOf(each, 2) === lane) ?? ''
+    await all.untilCovered(lane, await all.send(lane, [all.meter(id).next()]))
+  }
+  const tips = await until('a checkpoint of both lanes', MINUTE, async () => {
+    const { log } = await readCheckpoints(all)
+    return log.tips.size === 2 && log.tips
+  })
+  await all.stop('chainer')
+  for (const name of ['validator-1', SECOND]) await all.stopStage(name)
+  for (const name of ['1', SECOND]) rmSync(all.statesOf(1, name), { recursive: true })
+  await remakeChain()
+
+  await all.start('chainer')
+  const [first, second] = await startInstances()
+  for (const lane of [0, 1])
+    await until('a candidate of another history', MINUTE, async () => (await all.read(lane)).outcomes.includes('candidate'))
+  const missing = (lanes: string) => `not ready: checkpoints cover more than topic chain holds of lanes ${lanes}: restore it\n`
+  expect(await whyNot(first.port)).toBe(missing('0, 1'))
+  expect(await whyNot(second.port)).toBe(missing('1'))
   // an honest one would have voted within a wiggle
   await new Promise((resolve) => setTimeout(resolve, 2_000))
-  const { outcomes } = await all.read(0)
-  expect(outcomes).not.toContain('counted')
-  expect(outcomes).not.toContain('final')
-  expect((await readCheckpoints(all)).log.tips.get(0)).toEqual(tip)
+  for (const lane of [0, 1]) {
+    const { outcomes } = await all.read(lane)
+    expect(outcomes).not.toContain('counted')
+    expect(outcomes).not.toContain('final')
+  }
+  expect((await readCheckpoints(all)).log.tips).toEqual(tips)
   expect(all.fatal).toEqual([])
 }, 90_000)

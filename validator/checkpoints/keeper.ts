@@ -1,18 +1,14 @@
-/** An authority's part in the checkpoints: it proposes what became final here, votes on what others propose, signs the heads, and says
- *  of each lane whether it is the one that a checkpoint vouches for. */
+/** An authority's part in the checkpoints: it proposes what became final here, votes on what others propose, and signs the heads. */
 
 import type { HeldBlock } from '../../infra/chain/held-blocks.js'
 import type { KeptFinals } from '../../infra/chain/kept-finals.js'
 import { Lookout } from '../../infra/chain/lookout.js'
 import { sealBlock } from '../../infra/chain/sign-records.js'
 import type { CheckpointFeed, FinalCheckpoint } from '../../infra/checkpoints/checkpoint-feed.js'
-import { encodeCheckpointPosition, positionOf } from '../../infra/checkpoints/checkpoint-position.js'
 import { sign } from '../../infra/crypto/sodium.js'
 import { registeredKey } from '../../infra/held-keys.js'
 import type { AuthorityKey } from '../../infra/keys.js'
-import { isSameLeaf } from '../../schemas/checkpoint/log.js'
 import { checkpointMessage, type TreeHead } from '../../schemas/checkpoint/note.js'
-import type { PeakStore } from '../../schemas/checkpoint/peaks.js'
 import { waitMillis } from '../../schemas/consensus/timing.js'
 import { BugError } from '../../schemas/errors.js'
 import { turnOf } from '../../schemas/lane-candidates.js'
@@ -30,18 +26,15 @@ import {
 import { type Check, checkCandidate, rankOf } from '../check.js'
 import { type VotedLog, Voter, type VoterDeps } from '../voter.js'
 import { checkLeaves, type SeenLanes } from './check-checkpoint.js'
+import type { CheckpointGuard } from './guard.js'
 
 export interface KeeperDeps extends VoterDeps {
   readonly finals: KeptFinals
-  /** What the feed's log is made of. */
-  readonly nodes: PeakStore
-  /** Heights of the lanes’ newest final blocks as kept here. */
-  readonly heights: ReadonlyMap<number, bigint>
+  readonly guard: CheckpointGuard
   readonly staleMillis: number
   /** From one checkpoint to the next, milliseconds. */
   readonly intervalMillis: number
   outgrownAt(size: number): number | undefined
-  onCheckpoint(head: TreeHead): void
 }
 
 /** How often a head that waits to be signed, or a proposal, is looked at again, milliseconds. */
@@ -59,16 +52,11 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
   private last: { readonly final: FinalBlock; readonly attempt: number; readonly offset: bigint } | undefined
   /** Size of the newest head that we have signed in the log. */
   private signedSize = 0
-  /** Lanes that are another's than a checkpoint says. */
-  private readonly split = new Set<number>()
-  private hasReadAll = false
-  private readonly heights: Map<number, bigint>
 
   constructor(
     private readonly feed: CheckpointFeed,
     private readonly deps: KeeperDeps,
   ) {
-    this.heights = new Map(deps.heights)
     this.voter = new Voter(this, deps)
     this.lookout = new Lookout(() => this.look(), deps.onFatal)
   }
@@ -82,7 +70,6 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
   }
 
   poke(): void {
-    this.hasReadAll ||= this.feed.isAtEnd
     this.voter.poke()
     this.lookout.poke()
   }
@@ -91,43 +78,17 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
     await Promise.all([this.voter.stop(), this.lookout.stop()])
   }
 
-  /** Whether the lane as read here is the one that the newest checkpoint names, and as long. */
-  isVouchedFor(lane: number): boolean {
-    const tip = this.feed.log.tips.get(lane)
-    return this.hasReadAll && !this.split.has(lane) && this.height(lane) >= (tip?.height ?? 0n)
-  }
-
-  /** Lanes of which a checkpoint names another block than the one that is final here. */
-  get splitLanes(): number[] {
-    return [...this.split].sort((a, b) => a - b)
-  }
-
-  /** Lanes that a checkpoint knows to be longer than they are here. */
-  get shortLanes(): number[] {
-    return [...this.feed.log.tips.values()].filter(({ lane, height }) => this.height(lane) < height).map(({ lane }) => lane)
-  }
-
   /** A block became final here, and is kept. */
   laneMoved(lane: number, height: bigint): void {
-    this.heights.set(lane, height)
     const tip = this.feed.log.tips.get(lane)
-    if (tip !== undefined && tip.height === height) this.compare(tip)
     if (tip === undefined || height > tip.height) this.uncoveredSince ||= Date.now()
     this.poke()
   }
 
-  /** A checkpoint is final: what it covers need not be kept. */
-  taken({ finalized, head, leaves }: FinalCheckpoint): void {
-    const { deps, feed } = this
-    const newest = new Map(leaves.map((leaf) => [leaf.lane, leaf]))
-    for (const leaf of newest.values()) this.compare(leaf)
-    deps.finals.save(
-      encodeCheckpointPosition(positionOf(feed.reader.position, feed.log, deps.nodes)),
-      [...feed.log.tips.values()].map(({ lane, height }) => [lane, height] as const),
-    )
+  /** A checkpoint is final, and the guard has taken it. */
+  taken({ finalized }: FinalCheckpoint): void {
     this.uncoveredSince = this.uncovered(1).length === 0 ? 0 : finalized.timestamp
     this.voter.decided()
-    deps.onCheckpoint(head)
   }
 
   /** Ours, that we need not sign again. */
@@ -140,17 +101,7 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
   }
 
   height(lane: number): bigint {
-    return this.heights.get(lane) ?? 0n
-  }
-
-  private compare(leaf: CheckpointLeaf): void {
-    const mine = this.deps.finals.get(leaf.lane, leaf.height)
-    if (mine === undefined || isSameLeaf(leaf, mine)) return
-    this.split.add(leaf.lane)
-    this.deps.logger.error(
-      { lane: leaf.lane, height: String(leaf.height) },
-      'a checkpoint names another final block than the log of this lane: it was altered or made again. Nothing is voted on until it is restored',
-    )
+    return this.deps.guard.height(lane)
   }
 
   check(candidate: Candidate, held: HeldBlock): Check {
@@ -197,7 +148,7 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
 
   /** Whether each lane is read as far as the head says, and is the same. */
   private agreesWithAll(): boolean {
-    return [...this.feed.log.tips.keys()].every((lane) => this.isVouchedFor(lane))
+    return [...this.feed.log.tips.keys()].every((lane) => this.deps.guard.isVouchedFor(lane))
   }
 
   private async cosign(head: TreeHead, key: AuthorityKey): Promise<void> {
@@ -212,8 +163,9 @@ export class CheckpointKeeper implements VotedLog, SeenLanes {
   private uncovered(limit: number): CheckpointLeaf[] {
     const { feed, deps } = this
     const leaves: CheckpointLeaf[] = []
+    const split = new Set(deps.guard.splitLanes)
     for (let lane = 0; lane < deps.registry.state.lanes && leaves.length < limit; lane++) {
-      if (this.split.has(lane)) continue
+      if (split.has(lane)) continue
       let due = (feed.log.tips.get(lane)?.height ?? 0n) + 1n
       for (const { height, block, verdict } of deps.finals.from(lane, due, limit - leaves.length)) {
         if (height !== due) break

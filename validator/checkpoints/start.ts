@@ -1,4 +1,5 @@
-/** Starts an authority's part in the checkpoints: in the first of its validator's instances, which also follows the lanes of the others. */
+/** Starts an authority's part in the checkpoints: the first of its validator's instances makes and signs them, and so follows the
+ *  lanes of the others as well; each other one only reads them, to hold its own lanes against them. */
 import { randomUUID } from 'node:crypto'
 import { Gauge } from 'prom-client'
 import { ChainFollower } from '../../infra/chain/chain-follower.js'
@@ -9,25 +10,36 @@ import type { Metrics } from '../../infra/metrics.js'
 import type { Running, Runtime } from '../../infra/stage-runtime.js'
 import { BugError } from '../../schemas/errors.js'
 import type { VoterDeps } from '../voter.js'
+import { CheckpointGuard } from './guard.js'
 import { CheckpointKeeper } from './keeper.js'
 
 export interface CheckpointDeps extends Runtime, VoterDeps {
   readonly states: MeterStates
   readonly metrics: Metrics
-  /** Lanes that another instance validates. */
+  /** Lanes that this instance validates, and those of the others. */
+  readonly lanes: readonly number[]
   readonly others: readonly number[]
+  /** Whether it makes and signs checkpoints. */
+  readonly isMaker: boolean
   readonly staleMillis: number
   outgrownAt(size: number): number | undefined
 }
 
-export async function startCheckpoints(deps: CheckpointDeps): Promise<Running & { keeper: CheckpointKeeper }> {
-  const { registry, states, signatures, config, metrics, key, logger } = deps
+export interface Checkpoints extends Running {
+  readonly guard: CheckpointGuard
+  /** A block became final here, and is kept. */
+  laneMoved(lane: number, height: bigint): void
+  poke(): void
+}
+
+export async function startCheckpoints(deps: CheckpointDeps): Promise<Checkpoints> {
+  const { registry, states, signatures, config, metrics, key, logger, isMaker } = deps
   const { finals } = states
   if (finals === undefined) throw new BugError('checkpoints need the final blocks to be kept')
   const written = finals.checkpoint()
   const position = written === undefined ? undefined : decodeCheckpointPosition(written)
   const { log, nodes } = logAt(position, registry.state.lanes)
-  const lanes = Array.from({ length: registry.state.lanes }, (_, lane) => lane)
+  const others = isMaker ? deps.others : []
   const size = new Gauge({
     name: 'meterchain_checkpoint_size',
     help: 'final blocks that the newest checkpoint covers',
@@ -41,39 +53,51 @@ export async function startCheckpoints(deps: CheckpointDeps): Promise<Running & 
     groupId: `meterchain-checkpoints-${key.id}-${randomUUID()}`,
     position: position?.at,
     log,
-    onFinal: (checkpoint) => keeper.taken(checkpoint),
+    onFinal: (checkpoint) => {
+      guard.taken(checkpoint)
+      keeper?.taken(checkpoint)
+      size.set(checkpoint.head.size)
+      logger.debug({ size: checkpoint.head.size }, 'checkpoint')
+    },
     onCosignature: (cosignature) => {
       const { authorities } = registry.state.governanceAt(feed.reader.state.final.registrySize)
       const isOurs =
         cosignature.authority === key.id && isSignedBy(cosignature, { head: log.head, authorities, chainId }, signatures.verify)
-      if (isOurs) keeper.noteCosignature(cosignature)
+      if (isOurs) keeper?.noteCosignature(cosignature)
     },
-    onChange: () => keeper.poke(),
+    onChange: () => poke(),
     onFailure: deps.onFatal,
   })
-  const keeper: CheckpointKeeper = new CheckpointKeeper(feed, {
-    ...deps,
-    ...{ finals, nodes },
-    heights: new Map(lanes.map((lane) => [lane, states.position(lane)?.final.height ?? 0n])),
-    intervalMillis: config.checkpointMillis,
-    onCheckpoint: (head) => {
-      size.set(head.size)
-      logger.debug({ size: head.size }, 'checkpoint')
-    },
-  })
-  const others = followOthers(deps, (lane, height) => keeper.laneMoved(lane, height))
-  await Promise.all([feed.start(), others?.start()])
-  const stop = async () => {
-    await keeper.stop()
-    await feed.stop()
-    await others?.stop()
+  const heightOf = (lane: number) => states.position(lane)?.final.height ?? 0n
+  const heights = new Map([...deps.lanes, ...others].map((lane) => [lane, heightOf(lane)]))
+  const guard: CheckpointGuard = new CheckpointGuard(feed, { logger, finals, nodes, heights })
+  const intervalMillis = config.checkpointMillis
+  const keeper = isMaker ? new CheckpointKeeper(feed, { ...deps, finals, guard, intervalMillis }) : undefined
+  const poke = () => {
+    guard.readOn()
+    keeper?.poke()
   }
-  return { keeper, stop }
+  const laneMoved = (lane: number, height: bigint) => {
+    guard.laneMoved(lane, height)
+    keeper?.laneMoved(lane, height)
+  }
+  const follower = followOthers(deps, others, laneMoved)
+  await Promise.all([feed.start(), follower?.start()])
+  const stop = async () => {
+    await keeper?.stop()
+    await feed.stop()
+    await follower?.stop()
+  }
+  return { guard, laneMoved, poke, stop }
 }
 
 /** What other instances make final, kept here as well. */
-function followOthers(deps: CheckpointDeps, moved: (lane: number, height: bigint) => void): ChainFollower | undefined {
-  const { others, states } = deps
+function followOthers(
+  deps: CheckpointDeps,
+  others: readonly number[],
+  moved: Checkpoints['laneMoved'],
+): ChainFollower | undefined {
+  const { states } = deps
   if (others.length === 0) return undefined
   const follower: ChainFollower = new ChainFollower({
     ...deps,

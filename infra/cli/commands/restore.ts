@@ -119,7 +119,7 @@ async function restore(
 /** What stands where, for a person. */
 export function planLines({ topic, partitions, mustRecreate, isWhole }: TopicPlan): string[] {
   const rows = partitions.map((each) => [topic, each.partition, each.inLog, each.inReplica, each.missing, damageText(each)])
-  const what = topic === 'chain' ? 'final' : 'records'
+  const what = topic === 'registry' ? 'records' : 'final'
   return [
     table(['topic', 'partition', `${what} in the log`, `${what} in the replica`, 'missing', 'damage'], rows),
     ...(mustRecreate === undefined ? [] : [`${topic} must be made again: ${mustRecreate}`]),

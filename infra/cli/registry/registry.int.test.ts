@@ -17,6 +17,7 @@ import { foldRegistry } from '../../registry/registry-log.js'
 import { openRuntime } from '../../stage-runtime.js'
 import { BOOT_ID_FILE } from '../../supervisor/pid-file.js'
 import { pidFile } from '../../supervisor/stage-files.js'
+import { findLeft } from '../../system/left-authorities.js'
 import { Authorities } from '../../testing/authorities.js'
 import { captureOutput } from '../../testing/capture-output.js'
 import { writeKeyFile } from '../../testing/key-files.js'
@@ -177,6 +178,17 @@ describe('an authority leaves', () => {
       summary: 'authority authority-4 leaves',
       signers: ['authority-1', 'authority-2', 'authority-3'],
     })
+  }, 60_000)
+
+  test('its stages are not started again where its key still lies', async () => {
+    const runtime = await all.open('launcher')
+    try {
+      const ids = ['authority-1', 'authority-4', 'authority-5']
+      expect(await findLeft(ids, runtime)).toEqual(['authority-4'])
+      expect(await findLeft(['authority-1', 'authority-5'], runtime)).toEqual([])
+    } finally {
+      await runtime.stop()
+    }
   }, 60_000)
 
   test('the same proposal counts once', async () => {

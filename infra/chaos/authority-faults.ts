@@ -1,6 +1,5 @@
-/** Records that an authority or a stranger appends. */
+/** What a false authority appends. */
 import { hex } from '../../schemas/bytes.js'
-import { TOPIC_NAMES } from '../kafka/topics.js'
 import { loadKeyFile } from '../keys.js'
 import { keyPath } from '../system/authorities.js'
 import { until } from '../testing/until.js'
@@ -9,28 +8,6 @@ import { type Fault, falseId, lanesMoved, withLogs, withTables } from './world.j
 import { WRONG_KINDS, type Wrong } from './wrong-block.js'
 
 const MINUTE = 60_000
-
-const MAX_GARBAGE_BYTES = 200_000
-
-export const garbage: Fault = {
-  kind: 'garbage',
-  meaning: 'garbage of any size in every topic',
-  inject: async (world) => {
-    const { random, config } = world
-    const sizes = TOPIC_NAMES.map((topic) => ({
-      topic,
-      bytes: random.below(MAX_GARBAGE_BYTES),
-      lane: random.below(config.lanes),
-    }))
-    await withLogs(world, async ({ writer }) => {
-      for (const { topic, bytes, lane } of sizes) {
-        const value = Buffer.from(Array.from({ length: bytes }, () => random.below(256)))
-        await writer.append(topic, topic === 'registry' || topic === 'checkpoints' ? 0 : lane, [{ value }])
-      }
-    })
-    return { told: sizes.map(({ topic, bytes }) => `${topic} ${bytes}`).join(', '), at: Date.now() }
-  },
-}
 
 /** Wrong in time alone, a block may all the same become final where nothing else does. */
 const TIMING: readonly Wrong[] = ['too-early', 'future-date']

@@ -1,0 +1,142 @@
+import { Command, Option } from 'commander'
+import pino from 'pino'
+import { urlOf } from '../../../projector/migrate.js'
+import { checkSignatures } from '../../../projector/replay/check-signatures.js'
+import { type Counted, type Replayed, replay, type Step } from '../../../projector/replay/replay.js'
+import { dropSet, type SetPlace } from '../../../projector/replay/set-place.js'
+import { OLD, REPLAYED } from '../../../projector/schema-set.js'
+import { type Config, loadConfig } from '../../config.js'
+import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
+import { postgresAdminUrl } from '../../services/postgres.js'
+import { databaseUrls, isLocalDatabase } from '../../system/database-urls.js'
+import { withRuntime } from '../../system/system.js'
+import { startProgress } from '../progress.js'
+import { table } from '../table.js'
+
+interface ReplayOptions {
+  verify: 'votes' | 'full'
+  adminUrl?: string
+  dropOld?: boolean
+  dropUnfinished?: boolean
+  json?: boolean
+}
+
+const EXAMPLES = `
+All tables are made anew from the logs in schemas of their own (replay_ledger, replay_store, replay_analytics) while the live ones are
+read and written. At the end their digests are compared with those of the live tables, at equal heights; where all are equal both are
+renamed in one transaction, and the projector goes on in the new ones. It may be stopped or killed at any time: the same command goes on.
+
+Examples:
+  $ meterchain replay                 replay, compare, put in place; the tables so far are kept in old_ledger, old_store, …
+  $ meterchain replay --verify full   check the signature of each reading again, and not the votes alone
+  $ meterchain replay --drop-old      delete the tables that the last replay replaced
+`
+
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('Makes all tables again from the logs, beside the live ones, and puts them in their place')
+    .addOption(
+      new Option('--verify <what>', 'whose word is taken for signatures of readings').choices(['votes', 'full']).default('votes'),
+    )
+    .option('--admin-url <url>', 'your own PostgreSQL: a role that is a member of meterchain_owner')
+    .option('--drop-old', 'deletes the tables that the last replay replaced, and does nothing else')
+    .option('--drop-unfinished', 'deletes what an unfinished replay made so far, and does nothing else')
+    .option('--json', 'the result as JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(run)
+}
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+async function run(options: ReplayOptions): Promise<void> {
+  selfTest(sodiumSignatures)
+  const config = loadConfig()
+  const place = setPlace(config, options.adminUrl)
+  if (options.dropOld) return drop(place, OLD)
+  if (options.dropUnfinished) return drop(place, REPLAYED)
+  const result = await withSignals((signal) => runReplay(config, place, options.verify === 'full', signal))
+  for (const line of options.json ? [JSON.stringify(result)] : resultLines(result)) print(line)
+  if (result.differing.length > 0) process.exitCode = 1
+}
+
+async function drop(place: SetPlace, set: typeof OLD | typeof REPLAYED): Promise<void> {
+  print((await dropSet(place, set)) ? `schemas ${set}… are deleted` : `there are no schemas ${set}…`)
+}
+
+/** Where sets of schemas are made. Throws Error where the database is the user’s own, and nobody said who may make schemas there. */
+export function setPlace(config: Config, adminUrl: string | undefined): SetPlace {
+  const { writer } = databaseUrls(config)
+  if (adminUrl === undefined && !isLocalDatabase(config))
+    throw new Error('who makes schemas in your PostgreSQL? Name a member of role meterchain_owner: --admin-url')
+  return { adminUrl: urlOf(adminUrl ?? postgresAdminUrl(config), new URL(writer).pathname.slice(1)) }
+}
+
+/** SIGINT and SIGTERM end it in order; what was written is kept. */
+export async function withSignals<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const onSignal = () => stop.abort(new Error('stopped; the same command goes on where it was'))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
+  try {
+    return await work(stop.signal)
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
+  }
+}
+
+const TITLES: Readonly<Record<Step, string>> = {
+  ...{
+    records: 'replay: records',
+    indexes: 'replay: indexes',
+    digests: 'replay: digests of the live tables',
+    swap: 'replay: in place',
+  },
+}
+
+/** A bar for each step, with the rate since it began. */
+export function stepProgress() {
+  let step: Step | undefined
+  let progress = startProgress('')
+  let began = { at: 0, intervals: 0, messages: 0 }
+  return {
+    update: (now: Step, done: number, all: number, { messages, intervals }: Counted) => {
+      if (now !== step) {
+        progress.stop()
+        progress = startProgress(TITLES[now])
+        step = now
+        began = { at: Date.now(), intervals, messages }
+      }
+      const seconds = Math.max(1, Date.now() - began.at) / 1000
+      const rate = (count: number) => Math.round(count / seconds)
+      const note = `${rate(messages - began.messages)} messages/s, ${rate(intervals - began.intervals)} intervals/s`
+      progress.update(done, all, now === 'records' ? note : '')
+    },
+    stop: () => progress.stop(),
+  }
+}
+
+function runReplay(config: Config, place: SetPlace, isFull: boolean, signal: AbortSignal): Promise<Replayed> {
+  const logger = pino({ level: 'silent' })
+  const progress = stepProgress()
+  return withRuntime(config, 'replay', logger, ({ kafka, registry, signatures }) =>
+    replay({
+      ...{ config, logger, kafka, registry, signatures, place, signal, databaseUrl: databaseUrls(config).writer },
+      ...(isFull && { checkBlock: (block) => checkSignatures(block, registry.state, signatures) }),
+      onProgress: progress.update,
+    }),
+  ).finally(() => progress.stop())
+}
+
+function resultLines({ digests, differing, messages, intervals, millis }: Replayed): string[] {
+  const rows = digests.map((each) => [
+    each.table,
+    each.digest,
+    differing.includes(each.table) ? 'differs from the live table' : 'equal',
+  ])
+  return [
+    table(['table', 'SHA-256 of its rows', 'live'], rows),
+    `${messages} messages, ${intervals} intervals in ${millis} ms`,
+    differing.length === 0
+      ? 'in place; the tables so far are kept until meterchain replay --drop-old'
+      : `not put in place: ${differing.join(', ')} differ from the live tables. Which are right? meterchain audit; then the same command goes on`,
+  ]
+}

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import pg from 'pg'
+import pino from 'pino'
+import { sodiumSignatures } from '../../infra/crypto/sodium.js'
+import { createKafka } from '../../infra/kafka/client.js'
+import { createTestDatabase, TEST_ROLE_PREFIX, type TestDatabase } from '../../infra/testing/postgres.js'
+import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
+import { until } from '../../infra/testing/until.js'
+import { checkSignatures } from './check-signatures.js'
+import { type ReplayDeps, replay, type Step } from './replay.js'
+import { dropSet } from './set-place.js'
+
+const logger = pino({ level: 'silent' })
+let database: TestDatabase
+let projecting: Projecting
+
+const deps = (more: Partial<ReplayDeps> = {}): ReplayDeps => ({
+  ...{ config: projecting.config, logger, kafka: createKafka(projecting.config, logger), registry: projecting.follower },
+  ...{ signatures: sodiumSignatures, databaseUrl: database.writerUrl, signal: new AbortController().signal },
+  place: { adminUrl: database.adminUrl, rolePrefix: TEST_ROLE_PREFIX },
+  onProgress: () => undefined,
+  ...more,
+})
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  projecting = await openProjecting('replay', database, logger, { METERCHAIN_AUDIT_ROWS_PER_SECOND: '100000' })
+}, 90_000)
+afterAll(async () => {
+  await projecting?.close()
+  await database?.drop()
+}, 60_000)
+
+/** An analyst who asks without a pause, and what was wrong with the answers. */
+function startReader(url: string) {
+  const wrong: string[] = []
+  let isEnding = false
+  let answers = 0
+  const work = (async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    let before = 0
+    while (!isEnding) {
+      try {
+        const { rows } = await client.query<{ intervals: number; counted: number }>(
+          `SELECT (SELECT count(*)::int FROM analytics.interval_revisions) AS intervals, (SELECT 4 * sum(counted)::int FROM analytics.blocks) AS counted`,
+        )
+        const { intervals = -1, counted = -2 } = rows[0] ?? {}
+        if (intervals !== counted || intervals < before)
+          wrong.push(`${intervals} intervals, ${counted} counted, ${before} before`)
+        await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+        const count = async () => (await client.query('SELECT count(*)::int AS n FROM analytics.interval_revisions')).rows[0].n
+        const [first, second] = [await count(), await count()]
+        if (first !== second || first < intervals) wrong.push(`${first} and ${second} in one transaction, ${intervals} before`)
+        await client.query('COMMIT')
+        before = second
+        answers++
+      } catch (error) {
+        wrong.push(String(error))
+        await client.query('ROLLBACK')
+      }
+    }
+    await client.end()
+  })()
+  return {
+    wrong,
+    answers: () => answers,
+    end: async () => {
+      isEnding = true
+      await work
+    },
+  }
+}
+
+test('replayed tables are put in the place of the live ones while readers read and blocks become final: nothing is lost, twice, or half', async () => {
+  await projecting.asAdmin(async (client) => {
+    await client.query('CREATE SCHEMA theirs; CREATE VIEW theirs.sealed AS SELECT lane, height FROM analytics.blocks')
+    await client
+      .query('CREATE ROLE meterchain_test_guest; GRANT SELECT ON analytics.daily TO meterchain_test_guest')
+      .catch(() => undefined)
+  })
+  const reader = startReader(database.analystUrl)
+  const load = projecting.startLoad()
+  const steps: Step[] = []
+  const done = await replay(deps({ onProgress: (step) => void steps.push(step) }))
+  const answersBefore = reader.answers()
+  await until('the reader asks on', 20_000, () => reader.answers() > answersBefore + 5)
+  await load.end()
+  await reader.end()
+  expect(reader.wrong).toEqual([])
+  expect(done.differing).toEqual([])
+  expect(done.digests.map(({ table }) => table)).toEqual(
+    expect.arrayContaining(['store.registers', 'ledger.blocks', 'store.checkpoints']),
+  )
+  expect(new Set(steps)).toEqual(new Set(['records', 'indexes', 'digests', 'swap']))
+  await projecting.untilWhole('after the swap')
+  const { rows } = await projecting.asAdmin((client) =>
+    client.query(
+      `SELECT (SELECT count(*) FROM theirs.sealed) = (SELECT count(*) FROM ledger.blocks) AS followed,
+              (SELECT count(*) FROM old_ledger.blocks) < (SELECT count(*) FROM ledger.blocks) AS kept,
+              (SELECT count(*)::int FROM pg_indexes WHERE schemaname IN ('ledger', 'store'))
+            = (SELECT count(*)::int FROM pg_indexes WHERE schemaname IN ('old_ledger', 'old_store')) AS indexed`,
+    ),
+  )
+  expect(rows).toEqual([{ followed: true, kept: true, indexed: true }])
+}, 150_000)
+
+test('the tables that were replaced are kept until they are dropped, and no replay begins before', async () => {
+  await expect(replay(deps())).rejects.toThrow(/still there.*--drop-old/)
+  expect(await dropSet(deps().place, 'old_')).toBe(true)
+  expect(await dropSet(deps().place, 'old_')).toBe(false)
+}, 90_000)
+
+test('a replay that is stopped goes on where it was', async () => {
+  const stop = new AbortController()
+  const stopped = replay(deps({ signal: stop.signal, onProgress: (_step, done) => done > 0 && stop.abort(new Error('stopped')) }))
+  await expect(stopped).rejects.toThrow('stopped')
+  const { rows } = await projecting.asAdmin((client) =>
+    client.query('SELECT sum(height)::int AS heights FROM replay_ledger.cursors WHERE source = $1', ['chain']),
+  )
+  expect(rows[0]?.heights).toBeGreaterThan(0)
+  const { follower } = projecting
+  const done = await replay(deps({ checkBlock: (block) => checkSignatures(block, follower.state, sodiumSignatures) }))
+  expect(done.differing).toEqual([])
+  expect(done.messages).toBeLessThan(projecting.readings)
+  await projecting.untilWhole('after the second replay')
+}, 150_000)

@@ -1,0 +1,25 @@
+/** Every table of the schemas, and which log decides what stands in it. */
+import { CHECKPOINT_LEAVES, CHECKPOINT_NODES, CHECKPOINT_SIGNATURES, CHECKPOINTS } from './checkpoint-tables.js'
+import {
+  ASSIGNMENTS,
+  BLOCK_TABLES,
+  CHAINS,
+  CHANNELS,
+  CHECKPOINT_RECORDS,
+  DOOR_REJECTIONS,
+  EVENTS,
+  METERS,
+  REPAIR_EVENTS,
+  type Table,
+} from './tables.js'
+
+export const REGISTRY_TABLES: readonly Table[] = [EVENTS, METERS, ASSIGNMENTS]
+export const CHECKPOINT_TABLES: readonly Table[] = [
+  ...[CHECKPOINT_RECORDS, CHECKPOINTS, CHECKPOINT_LEAVES, CHECKPOINT_NODES, CHECKPOINT_SIGNATURES],
+]
+/** Unsigned, and one of them is kept for 90 days only: they prove nothing. */
+export const TOLD_TABLES: readonly Table[] = [DOOR_REJECTIONS, REPAIR_EVENTS]
+
+export const ALL_TABLES: readonly Table[] = [
+  ...[CHAINS, CHANNELS, ...REGISTRY_TABLES, ...BLOCK_TABLES, ...CHECKPOINT_TABLES, ...TOLD_TABLES],
+]
