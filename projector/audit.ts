@@ -83,6 +83,8 @@ export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' |
   readonly windowEntries?: number
   readonly sliceRows?: number
   onBlocks(lane: number, height: bigint): void
+  /** Whether topic checkpoints holds all that the tables hold of it. Default: nobody asks. */
+  isRestored?(): Promise<boolean>
 }
 
 /** All parts of the tables, up to `cursors`, one after the other: the logs are read as they are asked for. */
@@ -106,7 +108,7 @@ export async function* auditParts(options: PartsOptions, cursors: Cursors): Asyn
     yield plainCursorPart(place)
     const { nextOffset } = plainCursorOf(cursors, place)
     const derived = place.source === 'checkpoints' ? new CheckpointAudit({ registry, verify, witnesses }) : undefined
-    yield* plainParts(place, await source.plain(place.source, place.lane), nextOffset, derived)
+    yield* plainParts(place, await source.plain(place.source, place.lane), nextOffset, derived, options.isRestored)
   }
   yield plainOutsidePart(registry.lanes)
   yield otherCursorsPart(registry.lanes)

@@ -31,6 +31,8 @@ export interface FillDeps {
   readonly groupPrefix: string
   /** Before a block is taken; throws where it does not hold. */
   onFinal?(block: Finalized): void
+  /** Whether a block is to be taken; those after one that is not are not either. Default: all, and all of the registry. */
+  isWanted?(block: Finalized): boolean
   /** After a block was taken: blocks of its lane that wait, and records of the log that are not read yet. */
   onTaken?(lane: number, waiting: number, lag: number): void
   onWritten(batch: Batch): void
@@ -75,6 +77,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     ...(onLogFault !== undefined && { onLogFault }),
     onFinal: async (finalized) => {
       const { lane } = finalized
+      if (deps.isWanted?.(finalized) === false) return
       deps.onFinal?.(finalized)
       await writerOf(lane).take(finalized)
       deps.onTaken?.(lane, writerOf(lane).depth, Number(follower.lag(lane)))
@@ -91,8 +94,9 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     ...(deps.isRegained !== undefined && { isRegained: deps.isRegained }),
   })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
-  const endEvents = registry.onEvent(keepRegistry)
-  keepRegistry()
+  const isWhole = deps.isWanted === undefined
+  const endEvents = isWhole ? registry.onEvent(keepRegistry) : () => undefined
+  if (isWhole) keepRegistry()
   await Promise.all([follower.start(), plain.start()])
   return {
     heights: () => new Map([...writers].map(([lane, writer]) => [lane, writer.height])),
@@ -105,7 +109,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     caughtUp: async (deadlineMillis) => {
       await Promise.all([follower.caughtUp(deadlineMillis), plain.caughtUp(deadlineMillis)])
       await idle()
-      await registryRows.reach(registry.state.size)
+      if (isWhole) await registryRows.reach(registry.state.size)
     },
     stop: async () => {
       endEvents()

@@ -192,6 +192,7 @@ function startAudit(deps: ProjectorDeps, metrics: AuditMetrics, tell: TellRepair
     ...{ databaseUrl: deps.databaseUrl, rowsPerSecond: config.auditRowsPerSecond, logger },
     ...{ metrics, healing: { tell, by: 'projector', registryReached } },
     onLost: (fault) => void restorer.found(fault),
+    isRestored: () => isWholeIn('checkpoints', deps),
     ...(auditRoundMillis !== undefined && { roundMillis: auditRoundMillis }),
   })
   audit.start()

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { nem12Text } from '../testing/importable-files.js'
 import { runCli } from '../testing/run-cli.js'
 import { createProgram } from './program.js'
 
@@ -149,4 +150,22 @@ test('a genesis that is none, a tips file that is none, a dump that is none: eac
   process.env.METERCHAIN_REGISTRY_URL = NOWHERE
   expect((await runCli('verify', '--genesis', path)).stderr).toMatch(/nonsense\.json is not a genesis file/)
   expect((await runCli('verify', '--expect-tips', path)).stderr).toMatch(/nonsense\.json is not a file of tips/)
+})
+
+test('import --check tells what is in files and what is wrong in them, with nothing that runs', async () => {
+  const [good, bad] = [join(home, 'good.csv'), join(home, 'bad.csv')]
+  writeFileSync(good, nem12Text('1.5', '20201005120000'))
+  writeFileSync(bad, 'what\n')
+  const { code, stdout, stderr } = await runCli('import', '--check', good)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/NMI0000042 │ 1-0:3\.29\.0\*255 │ 48 +│ 0\.336 /)
+  expect(stdout).toMatch(
+    /1 files, 1 meters, 11 records: 0 malformed, 0 values missing\n192 intervals and 0 registers would be signed in 4 messages\n$/,
+  )
+  const both = await runCli('import', '--check', '--json', good, bad)
+  expect(both).toMatchObject({
+    code: 1,
+    stderr: `${bad}:1: its content is of none of lcl, nem12, green-button: name the format with --format\n`,
+  })
+  expect(JSON.parse(both.stdout)).toMatchObject({ files: 2, malformed: 1, intervals: 192 })
 })

@@ -6,6 +6,7 @@ import { packageFolder } from '../services/downloads.js'
 import { auditCommand } from './commands/audit.js'
 import { configCommand } from './commands/config.js'
 import { demoCommand } from './commands/demo.js'
+import { diffCommand } from './commands/diff.js'
 import { downCommand } from './commands/down.js'
 import { importCommand } from './commands/import.js'
 import { keysCommand } from './commands/keys.js'
@@ -34,7 +35,7 @@ export function createProgram(): Command {
     .addHelpText('after', '\nSettings come from the environment: see meterchain config. A first look: meterchain demo')
   const commands = [upCommand(), downCommand(), statusCommand(), demoCommand(), simulateCommand(), importCommand()]
   commands.push(verifyCommand(), auditCommand(), sqlCommand(), keysCommand(), topicsCommand(), migrateCommand(), configCommand())
-  commands.push(registryCommand(), repairsCommand(), restoreCommand(), replayCommand(), witnessCommand())
+  commands.push(registryCommand(), repairsCommand(), restoreCommand(), replayCommand(), diffCommand(), witnessCommand())
   for (const command of commands) program.addCommand(command)
   program.addCommand(superviseCommand(), { hidden: true })
   return program

@@ -1,7 +1,8 @@
 /** The whole line of one authority, from nothing to nothing, by the commands that a person has. */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { drawBelow } from '../../ingest/simulate/draw.js'
@@ -13,6 +14,15 @@ import { databaseUrls } from '../system/database-urls.js'
 import { programFile } from '../system/stages.js'
 import { startLoad } from '../testing/acknowledged-load.js'
 import { isFull } from '../testing/full.js'
+import {
+  greenButtonTotals,
+  HOUSE,
+  nem12Text,
+  nem12Totals,
+  SOLAR,
+  type TextTotals,
+  writeImportable,
+} from '../testing/importable-files.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
@@ -362,6 +372,109 @@ if (files.length === 0) say(`the London files are not in ${LONDON}: their tests 
       await untilAllVisible(system.config)
       expect(JSON.parse(await cliMust('import', '--format', 'lcl', '--compare', '--json', halfHours)).ok).toBe(true)
       expect(await countReadings(system.config, new Set())).toMatchObject({ twice: 0 })
+    },
+    2 * MINUTE,
+  )
+})
+
+const SAMPLES = '../shared/data'
+const samples = (folder: string, end: string) =>
+  existsSync(join(SAMPLES, folder))
+    ? readdirSync(join(SAMPLES, folder))
+        .filter((name) => name.endsWith(end))
+        .map((name) => join(SAMPLES, folder, name))
+    : []
+const nem12Samples = samples('nem12', '.csv')
+const greenButtonSamples = samples('green-button', '.xml')
+if (nem12Samples.length + greenButtonSamples.length === 0)
+  say(`there are no samples in ${SAMPLES}: only files of our own are imported`)
+
+describe('import of NEM12 and Green Button', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'importable-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const query = async (sql: string) =>
+    (await cliMust('sql', '--json', sql))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>)
+  /** What analysts see of these meters, in the form of the texts' totals. */
+  async function seen(totals: TextTotals): Promise<TextTotals> {
+    const meters = Object.keys(totals).map((key) => `'${key.split(' ')[0]}'`)
+    const rows = await query(
+      `SELECT meter || ' ' || obis AS key, count(*) AS intervals, trim_scale(sum(value) * 1000)::text AS thousandths
+         FROM analytics.intervals WHERE meter IN (${meters.join(', ')}) GROUP BY 1`,
+    )
+    return Object.fromEntries(
+      rows.map(({ key, intervals, thousandths }) => [
+        key,
+        { intervals: Number(intervals), thousandths: BigInt(thousandths ?? 0) },
+      ]),
+    )
+  }
+
+  test(
+    'files come in with the sums that stand in them, by channel; a day of 92 quarter hours is whole; a later version corrects',
+    async () => {
+      const { nem12, greenButton } = writeImportable(folder)
+      const paths = [nem12, greenButton, ...nem12Samples, ...greenButtonSamples]
+      const first = JSON.parse(await cliMust('import', '--json', ...paths))
+      expect(first).toMatchObject({ files: paths.length, malformed: 0, registers: 2, left: 0, refused: {}, setAside: [] })
+      await untilAllVisible(system.config)
+      const expected = Object.assign({}, ...[nem12, ...nem12Samples].map(nem12Totals)) as TextTotals
+      // two of the samples are of one usage point and of two days
+      for (const path of greenButtonSamples)
+        for (const [key, { intervals, thousandths }] of Object.entries(greenButtonTotals(path))) {
+          const before = expected[key] ?? { intervals: 0, thousandths: 0n }
+          expected[key] = { intervals: before.intervals + intervals, thousandths: before.thousandths + thousandths }
+        }
+      expect(await seen(expected)).toEqual(expected)
+
+      // the sums of 300 + 37n mod 91 and of 10 times n mod 7 over 92 quarter hours
+      expect(
+        await query(
+          `SELECT meter, day::text AS day, kwh::text AS kwh, expected_intervals AS expected, completeness::text AS completeness
+             FROM analytics.daily WHERE meter IN ('${HOUSE}', '${SOLAR}') ORDER BY meter`,
+        ),
+      ).toEqual([
+        { meter: HOUSE, day: '2021-03-14', kwh: expect.stringMatching(/^31\.695/), expected: '92', completeness: '1.0000' },
+        { meter: SOLAR, day: '2021-03-14', kwh: expect.stringMatching(/^2\.730/), expected: '92', completeness: '1.0000' },
+      ])
+      expect(
+        await query(`SELECT obis, trim_scale(kwh) AS kwh FROM analytics.registers WHERE meter = '${HOUSE}' ORDER BY read_at`),
+      ).toEqual([
+        { obis: '1-0:1.8.0*255', kwh: '51234' },
+        { obis: '1-0:1.8.0*255', kwh: '51265' },
+      ])
+      expect(
+        await query(
+          `SELECT quality, count(*) AS count FROM analytics.intervals
+            WHERE meter = 'NMI0000042' AND obis = '1-0:1.29.0*255' GROUP BY 1 ORDER BY 1`,
+        ),
+      ).toEqual([
+        { quality: '0', count: '76' },
+        { quality: '8', count: '20' },
+      ])
+
+      writeFileSync(nem12, nem12Text('2.25', '20201006120000'))
+      expect(JSON.parse(await cliMust('import', '--json', nem12))).toMatchObject({
+        messages: 1,
+        intervals: 1,
+        corrected: 1,
+        left: 0,
+      })
+      await untilAllVisible(system.config)
+      const corrected = nem12Totals(nem12)
+      expect(await seen(corrected)).toEqual(corrected)
+      expect(
+        await query(
+          `SELECT trim_scale(value) AS value, is_superseded::text FROM analytics.interval_revisions
+            WHERE meter = 'NMI0000042' AND obis = '1-0:1.29.0*255' AND interval_start = '2020-10-02T14:00Z' ORDER BY sequence`,
+        ),
+      ).toEqual([
+        { value: '1500', is_superseded: 'true' },
+        { value: '2250', is_superseded: 'false' },
+      ])
+      expect(await cliMust('import', ...paths)).toMatch(/0 intervals signed in 0 messages/)
     },
     2 * MINUTE,
   )

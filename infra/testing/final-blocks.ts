@@ -21,8 +21,9 @@ export class TestLane {
     this.#reader = new LaneReader(lane, laneRules(registry.state, sodiumSignatures.verify), undefined)
   }
 
-  /** The next final block, of these entries, of which `notCounted` do not count. */
-  finalize(entries: readonly Buffer[], notCounted: NotCounted[] = []): Finalized {
+  /** The next final block, of these entries, of which `notCounted` do not count. `finalAt`: when it was sealed and its votes came,
+   *  milliseconds since 1970, for tests that look at times. */
+  finalize(entries: readonly Buffer[], notCounted: NotCounted[] = [], finalAt?: number): Finalized {
     const { state, chainId, authorityKeys } = this.registry
     const { final } = this.#reader.state
     const height = final.height + 1n
@@ -31,21 +32,27 @@ export class TestLane {
     const header: Header = {
       ...{ lane: this.lane, height, previous: final.hash, root: merkleRoot(entries.map(leafHash)), count: entries.length },
       ...{ sourceEpoch: 0, firstOffset: final.lastOffset + 1n, lastOffset: final.lastOffset + BigInt(entries.length) },
-      ...{ registrySize: state.size, registryRoot: state.root, sealedAt: Date.now(), proposer: proposer.id, attempt: 0 },
+      ...{
+        registrySize: state.size,
+        registryRoot: state.root,
+        sealedAt: finalAt ?? Date.now(),
+        proposer: proposer.id,
+        attempt: 0,
+      },
     }
     const headerBytes = encodeHeader(header)
-    this.#append(encodeBlock(headerBytes, sign(sealMessage(chainId, headerBytes), proposer.secretKey), entries))
+    this.#append(encodeBlock(headerBytes, sign(sealMessage(chainId, headerBytes), proposer.secretKey), entries), finalAt)
     for (const authority of authorityKeys) {
       const judgement = { kind: 'accept', verdictHash: verdictHash(final.verdictHash, notCounted), notCounted } as const
       const vote = encodeVote({ lane: this.lane, height, block: blockHash(headerBytes), authority: authority.id, judgement })
-      const finalized = this.#append(encodeSignedVote(vote, sign(voteMessage(chainId, vote), authority.secretKey)))
+      const finalized = this.#append(encodeSignedVote(vote, sign(voteMessage(chainId, vote), authority.secretKey)), finalAt)
       if (finalized !== undefined) return finalized
     }
     throw new Error('the block did not become final')
   }
 
-  #append(value: Buffer): Finalized | undefined {
+  #append(value: Buffer, timestamp = 1_700_000_000_001 + this.log.length): Finalized | undefined {
     this.log.push(value)
-    return this.#reader.take({ offset: this.#offset++, timestamp: 1_700_000_000_000 + this.log.length, value }).finalized
+    return this.#reader.take({ offset: this.#offset++, timestamp, value }).finalized
   }
 }

@@ -28,6 +28,7 @@ export async function formatOf(path: string): Promise<FormatName> {
   } catch (error) {
     throw new MalformedFile(1, `it cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
+  if (start.startsWith('PK\u0003\u0004')) throw new MalformedFile(1, 'it is a zip archive: unpack it, and import what is in it')
   if (start.startsWith('<')) return 'green-button'
   if (/^100,NEM13\b/i.test(start))
     throw new MalformedFile(1, 'NEM13 holds accumulated readings, which are not imported: ask for NEM12')

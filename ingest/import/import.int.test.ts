@@ -1,9 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createWriteStream, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { lclTotals } from '../../infra/cli/compare-lcl.js'
+import { fullTest } from '../../infra/testing/full.js'
 import { SmallDoor } from '../../infra/testing/small-door.js'
 import { isThorough } from '../../infra/testing/thorough.js'
 import { sha256 } from '../../schemas/hash.js'
@@ -328,7 +333,7 @@ describe('an import of other formats', () => {
       },
     )
     expect(told).toEqual([
-      'a:1: its content is of none of lcl, nem12, green-button: name the format with --format',
+      'a:1: it is a zip archive: unpack it, and import what is in it',
       expect.stringMatching(/^b:1: it cannot be read: /),
       'c:1: its content is of none of lcl, nem12, green-button: name the format with --format',
     ])
@@ -353,6 +358,89 @@ describe('an import of other formats', () => {
     expect(seen).toEqual([1, 2, 3, 4])
     expect(await checkFiles({ files: [join(folder, 'none')], message: 'day' })).toMatchObject({ malformed: 1 })
   })
+})
+
+/** Files of 1,000 meters, written as they are made. */
+function* nem12Of(days: number): Generator<string> {
+  yield '100,NEM12,202003051200,A,B\n'
+  for (let meter = 0; meter < 1_000; meter++) {
+    const nmi = `N${String(meter).padStart(9, '0')}`
+    for (const suffix of ['E1', 'B1']) {
+      yield `200,${nmi},E1B1,1,${suffix},,,kWh,30,\n`
+      for (let day = 1; day <= days; day++) {
+        const values = Array.from(
+          { length: 48 },
+          (_each, n) => `${(n * 7 + meter) % 3}.${String(meter * day + n).padStart(6, '0')}`,
+        )
+        yield `300,202002${String(day).padStart(2, '0')},${values.join(',')},A,,,,\n`
+      }
+    }
+  }
+  yield '900\n'
+}
+
+function* greenButtonOf(days: number, perDay: number): Generator<string> {
+  const [head = '', type = ''] = [/^<feed[^>]*>/, /<entry><link rel="self" href="T"[\s\S]*?<\/entry>/].map(
+    (part) => part.exec(GREEN_BUTTON)?.[0],
+  )
+  yield `${head}${type}`
+  for (let meter = 0; meter < 1_000; meter++) {
+    yield `<entry><id>m${meter}</id><link rel="self" href="U/${meter}"/><content><e:UsagePoint/></content></entry>
+<entry><link rel="self" href="U/${meter}/MeterReading/1"/><link rel="related" href="T"/><content><e:MeterReading/></content></entry>\n`
+    for (let day = 0; day < days; day++) {
+      const step = 86_400 / perDay
+      const readings = Array.from({ length: perDay }, (_each, n) => {
+        const time = `<e:start>${1_583_560_800 + day * 86_400 + n * step}</e:start><e:duration>${step}</e:duration>`
+        return `<e:IntervalReading><e:timePeriod>${time}</e:timePeriod><e:value>${meter + n}</e:value></e:IntervalReading>\n`
+      })
+      yield `<entry><link rel="self" href="U/${meter}/MeterReading/1/IntervalBlock/${day}"/><content><e:IntervalBlock>${readings.join('')}</e:IntervalBlock></content></entry>\n`
+    }
+  }
+  yield '</feed>'
+}
+
+async function written(name: string, parts: Iterable<string>): Promise<string> {
+  const path = join(folder, name)
+  await pipeline(Readable.from(parts), createWriteStream(path))
+  return path
+}
+
+describe('a file of 1,000 meters', () => {
+  test('comes in as a whole', async () => {
+    const { format: _lcl, ...options } = importOptions([
+      await written('a.csv', nem12Of(1)),
+      await written('b.xml', greenButtonOf(1, 2)),
+    ])
+    const summary = await importFiles(options)
+    expect(summary).toMatchObject({ meters: 2_000, messages: 3_000, confirmed: 3_000, intervals: 98_000, malformed: 0, left: 0 })
+    expect(enrolled).toHaveLength(2_000)
+    // of meter m 10 * (m + m + 1) Wh
+    expect(summary.totals.filter(({ meter }) => meter === 'm7')).toMatchObject([{ intervals: 2, total: '0.15' }])
+    expect(await importFiles(options)).toMatchObject({ meters: 2_000, messages: 0, knownFiles: 2 })
+  }, 60_000)
+
+  fullTest(
+    'is read in memory that does not grow with its length',
+    async () => {
+      setFlagsFromString('--expose-gc')
+      const collect = runInNewContext('gc') as () => void
+      for (const parts of [nem12Of(28), greenButtonOf(4, 96)]) {
+        const path = await written('large', parts)
+        expect(statSync(path).size).toBeGreaterThan(18_000_000)
+        collect()
+        const before = process.memoryUsage().heapUsed
+        let most = 0
+        const onProgress = () => {
+          collect()
+          most = Math.max(most, process.memoryUsage().heapUsed - before)
+        }
+        expect(await checkFiles({ files: [path], message: 'day', onProgress })).toMatchObject({ meters: 1_000, malformed: 0 })
+        expect(most).toBeLessThan(8 * 1024 * 1024)
+        process.stdout.write(`${statSync(path).size} bytes, at most ${Math.round(most / 1024)} KiB of live heap\n`)
+      }
+    },
+    240_000,
+  )
 })
 
 const LONDON = join(process.cwd(), '..', 'shared', 'data', 'lcl-2013')

@@ -34,7 +34,10 @@ export async function* plainParts(
   { low, records }: PlainLog,
   end: bigint,
   derived?: CheckpointAudit,
+  isRestored?: () => Promise<boolean>,
 ): AsyncGenerator<Part> {
+  const guarded = (part: Part, taken: readonly PlainRecord[], range: OffsetRange): Part =>
+    place.source === 'checkpoints' && isRestored !== undefined ? withoutHoles(part, taken, range, isRestored) : part
   let from = low
   let window: PlainRecord[] = []
   let bytes = 0
@@ -45,16 +48,21 @@ export async function* plainParts(
     await derived?.take(record)
     if (window.length < WINDOW_RECORDS && bytes < WINDOW_BYTES) continue
     const range = { from, until: record.offset + 1n }
-    yield windowPart(place, window, range, derived?.cut(range))
+    yield guarded(windowPart(place, window, range, derived?.cut(range)), window, range)
     from = range.until
     window = []
     bytes = 0
   }
   if (from < end) {
-    const last = windowPart(place, window, { from, until: end }, derived?.cut({ from, until: end }))
+    const range = { from, until: end }
+    const last = guarded(windowPart(place, window, range, derived?.cut(range)), window, range)
     const cutOff = (window.at(-1)?.offset ?? from - 1n) + 1n
     yield place.source === 'checkpoints'
-      ? { ...last, refusal: (client) => lostCheckpoints(client, cutOff, end), lost: { topic: 'checkpoints', from: cutOff } }
+      ? {
+          ...last,
+          refusal: async (client) => (await lostCheckpoints(client, cutOff, end)) ?? last.refusal?.(client),
+          lost: { topic: 'checkpoints', from: cutOff },
+        }
       : last
   }
   const beyond = derived?.beyond(end)
@@ -67,6 +75,27 @@ export async function* plainParts(
     },
   }
 }
+
+/** Rows of records that cannot be read in the topic any more are what it is restored from: they stay until it is. */
+const withoutHoles = (
+  part: Part,
+  window: readonly PlainRecord[],
+  { from, until }: OffsetRange,
+  isRestored: () => Promise<boolean>,
+): Part => ({
+  ...part,
+  lost: { topic: 'checkpoints', from },
+  refusal: async (client) => {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::int FROM ledger.checkpoint_records
+        WHERE log_offset >= $1 AND log_offset < $2 AND log_offset <> ALL ($3::int8[])`,
+      [String(from), String(until), window.map(({ offset }) => String(offset))],
+    )
+    const count = rows[0]?.count ?? 0
+    if (count === 0 || (await isRestored())) return undefined
+    return `topic checkpoints has lost ${count} records of offsets ${from} to ${until - 1n}, which the tables hold: meterchain restore --topic checkpoints`
+  },
+})
 
 /** The tables are a replica of checkpoints: what the topic has lost is not deleted from them. */
 async function lostCheckpoints(client: ClientBase, from: bigint, until: bigint): Promise<string | undefined> {

@@ -6,6 +6,9 @@ import { repairs } from './0004-repairs.js'
 import { evidence } from './0005-evidence.js'
 import { checkpoints } from './0006-checkpoints.js'
 import { repairKinds } from './0007-repair-kinds.js'
+import { days } from './0008-days.js'
+import { consumption } from './0009-consumption.js'
+import { quality } from './0010-quality.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -16,6 +19,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005-evidence': evidence,
   '0006-checkpoints': checkpoints,
   '0007-repair-kinds': repairKinds,
+  '0008-days': days,
+  '0009-consumption': consumption,
+  '0010-quality': quality,
 }
 
 /** Compiled in: no file is looked for at run time. */

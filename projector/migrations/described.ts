@@ -45,3 +45,9 @@ export async function createView(
     await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
   }
 }
+
+/** Another way to the same columns of a view, whose comments stay. */
+export async function replaceView(db: Kysely<unknown>, name: string, comment: string, select: string): Promise<void> {
+  await run(db, `CREATE OR REPLACE VIEW ${name} AS ${select}`)
+  await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
+}

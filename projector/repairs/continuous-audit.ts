@@ -36,6 +36,8 @@ export interface ContinuousAuditOptions extends Pick<PartsOptions, 'source' | 'r
   readonly roundMillis?: number
   /** A part is not healed, for the log has lost what the tables hold. */
   onLost?(fault: LogFault): void
+  /** Whether topic checkpoints holds all that the tables hold of it: no row that it lacks is deleted before. */
+  isRestored?(): Promise<boolean>
 }
 
 export class ContinuousAudit {
@@ -89,11 +91,12 @@ export class ContinuousAudit {
   async #round(): Promise<void> {
     await this.#tellUntold()
     const cursors = await this.#patiently(() => this.#connection.snapshot(readCursors))
-    const { registry, verify, source, witnesses = [] } = this.options
+    const { registry, verify, source, witnesses = [], isRestored } = this.options
     const parts = auditParts(
       {
         ...{ registry, verify, witnesses, source: pacedSource(source, this.#pace) },
         ...{ windowEntries: WINDOW_ENTRIES, sliceRows: SLICE_ROWS, onBlocks: () => undefined },
+        ...(isRestored && { isRestored }),
       },
       cursors,
     )

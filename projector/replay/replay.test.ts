@@ -6,6 +6,7 @@ import { SignedMeter } from '../../infra/testing/signed-meters.js'
 import { faultCode } from '../../schemas/faults.js'
 import { inSet, nameOf, prefixOf } from '../schema-set.js'
 import { checkSignatures } from './check-signatures.js'
+import { boundText, parseBound } from './until.js'
 
 test('a statement names the same tables in another set, and what it says in words stays', () => {
   const cases = {
@@ -47,4 +48,15 @@ test('a full check holds the verdict against the signatures of the readings: tho
   expect(check([forged], [])).toThrow(/height 2, entry 0 .* counts, and its signature does not hold/)
   expect(check([good], [[0, bad]])).toThrow(/was refused for its signature, which holds/)
   expect(check([Buffer.from('x')], [])).toThrow(/does not hold/)
+})
+
+test('a bound is a checkpoint, a height, or a time', () => {
+  const cases = {
+    'checkpoint:480': 'as of checkpoint 480',
+    'height:12': 'as of height 12',
+    '2026-05-01': 'as of 2026-05-01T00:00:00.000Z',
+  }
+  for (const [text, said] of Object.entries(cases)) expect(boundText(parseBound(text))).toBe(said)
+  for (const text of ['', 'height:', 'height:-1', 'yesterday', '2026-05', '2026-13-01', 'block:3'])
+    expect(() => parseBound(text)).toThrow(RangeError)
 })

@@ -12,6 +12,7 @@ import { TransientError } from '../../schemas/errors.js'
 import { plainPartitions } from '../cursors.js'
 import { Database } from '../database.js'
 import { type Filling, startFilling } from '../fill.js'
+import { PlainFollower } from '../plain-follower.js'
 import { recover } from '../recover.js'
 import { LIVE, OLD, REPLAYED, type SetPrefix } from '../schema-set.js'
 import type { Batch } from '../write-block.js'
@@ -103,13 +104,20 @@ interface FilledSet {
   readonly filling: Filling
   /** Resolves when all that was in the logs is in the tables; rejects when it is told to stop. */
   untilFull(): Promise<void>
+  /** Records of the other topics that the log took up to then. */
+  fillPlain(untilMillis: number): Promise<void>
   /** Tells how far a step is; throws when it is to be stopped. */
   teller(step: Step): (done: number, all: number) => void
   counted(): Counted
   stop(): Promise<void>
 }
 
-async function startFillingSet(deps: ReplayDeps, set: SetPrefix): Promise<FilledSet> {
+/** `isWanted`: the set is as of a past: blocks up to there, of the registry what they name, and plain topics by `fillPlain`. */
+export async function startFillingSet(
+  deps: ReplayDeps,
+  set: SetPrefix,
+  isWanted?: (block: Finalized) => boolean,
+): Promise<FilledSet> {
   const { config, kafka, logger, registry, signal } = deps
   const failure = new AbortController()
   const ended = AbortSignal.any([signal, failure.signal])
@@ -124,13 +132,28 @@ async function startFillingSet(deps: ReplayDeps, set: SetPrefix): Promise<Filled
     {
       ...{ config, kafka, logger, registry, signatures: deps.signatures, database, groupPrefix: 'meterchain-replay', onFatal },
       ...(deps.checkBlock !== undefined && { onFinal: deps.checkBlock }),
+      ...(isWanted !== undefined && { isWanted }),
       onWritten: (batch) => {
         count(batch, counted)
         for (const { lane, nextOffset } of batch.blocks) read.set(lane, nextOffset)
       },
     },
-    recovered,
+    isWanted === undefined ? recovered : { ...recovered, plain: [] },
   )
+  const fillPlain = async (untilMillis: number) => {
+    const plain = new PlainFollower({
+      ...{ config, kafka, logger, database, cursors: recovered.plain, untilMillis, groupPrefix: 'meterchain-replay' },
+      checkpoints: { registry: registry.state, verify: deps.signatures.verify, witnesses: config.witnesses },
+      registryReached: (size) => registry.reach(size),
+      onFailure: onFatal,
+    })
+    await plain.start()
+    try {
+      await caughtUp(plain, ended)
+    } finally {
+      await plain.stop()
+    }
+  }
   const tell = (step: Step, done: number, all: number) => deps.onProgress(step, done, all, counted)
   const ranges = await endOffsets(kafka, config.topicPrefix, 'chain')
   const tellRecords = () => {
@@ -146,6 +169,7 @@ async function startFillingSet(deps: ReplayDeps, set: SetPrefix): Promise<Filled
       clearInterval(timer)
       tellRecords()
     },
+    fillPlain,
     teller: (step) => (done, all) => {
       tell(step, done, all)
       ended.throwIfAborted()
@@ -170,7 +194,7 @@ function count({ rows }: Batch, counted: { messages: number; intervals: number }
 }
 
 /** However long the logs are; whatever ends it before is thrown. */
-async function caughtUp(filling: Filling, ended: AbortSignal): Promise<void> {
+async function caughtUp(filling: Pick<Filling, 'caughtUp'>, ended: AbortSignal): Promise<void> {
   for (;;) {
     try {
       await filling.caughtUp(LOOK_MILLIS)

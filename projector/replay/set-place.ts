@@ -67,6 +67,14 @@ async function currentDatabase(client: pg.Client): Promise<{ database: string }>
   return rows[0] ?? { database: '' }
 }
 
+/** The set is full: what was to be done is forgotten, and its schema says what it is. */
+export async function finishSet(client: pg.Client, comment: string): Promise<void> {
+  await client.query('BEGIN')
+  await client.query('DROP TABLE migrations.unfinished')
+  await client.query(`COMMENT ON SCHEMA analytics IS ${client.escapeLiteral(comment)}`)
+  await client.query('COMMIT')
+}
+
 /** Gives whether there was one. Rejects with RangeError for the live set. */
 export function dropSet(place: SetPlace, set: SetPrefix): Promise<boolean> {
   if (set === LIVE) throw new RangeError('the live schemas are not dropped here')

@@ -1,10 +1,11 @@
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
 import { urlOf } from '../../../projector/migrate.js'
 import { checkSignatures } from '../../../projector/replay/check-signatures.js'
-import { type Counted, type Replayed, replay, type Step } from '../../../projector/replay/replay.js'
+import { type Counted, type ReplayDeps, type Replayed, replay, type Step } from '../../../projector/replay/replay.js'
 import { dropSet, type SetPlace } from '../../../projector/replay/set-place.js'
-import { OLD, REPLAYED } from '../../../projector/schema-set.js'
+import { type Bound, boundText, parseBound, replayUntil } from '../../../projector/replay/until.js'
+import { OLD, prefixOf, REPLAYED, type SetPrefix } from '../../../projector/schema-set.js'
 import { type Config, loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
 import { postgresAdminUrl } from '../../services/postgres.js'
@@ -18,6 +19,9 @@ interface ReplayOptions {
   adminUrl?: string
   dropOld?: boolean
   dropUnfinished?: boolean
+  until?: Bound
+  as?: SetPrefix
+  drop?: SetPrefix
   json?: boolean
 }
 
@@ -29,6 +33,8 @@ renamed in one transaction, and the projector goes on in the new ones. It may be
 Examples:
   $ meterchain replay                 replay, compare, put in place; the tables so far are kept in old_ledger, old_store, …
   $ meterchain replay --verify full   check the signature of each reading again, and not the votes alone
+  $ meterchain replay --until 2026-05-01T00:00:00Z --as may   the tables as they were, in may_analytics, may_store, …
+  $ meterchain diff may live          what changed since
   $ meterchain replay --drop-old      delete the tables that the last replay replaced
 `
 
@@ -40,6 +46,13 @@ export function replayCommand(): Command {
     )
     .option('--admin-url <url>', 'your own PostgreSQL: a role that is a member of meterchain_owner')
     .option('--drop-old', 'deletes the tables that the last replay replaced, and does nothing else')
+    .option(
+      '--until <bound>',
+      'up to checkpoint:SIZE, height:N or a time, into a set of its own that stays beside the live one',
+      parsed(parseBound),
+    )
+    .option('--as <name>', 'with --until: the set’s name; its schemas are NAME_analytics, …', parsed(prefixOf))
+    .option('--drop <name>', 'deletes the set of that name, and does nothing else', parsed(prefixOf))
     .option('--drop-unfinished', 'deletes what an unfinished replay made so far, and does nothing else')
     .option('--json', 'the result as JSON')
     .addHelpText('after', EXAMPLES)
@@ -54,13 +67,33 @@ async function run(options: ReplayOptions): Promise<void> {
   const place = setPlace(config, options.adminUrl)
   if (options.dropOld) return drop(place, OLD)
   if (options.dropUnfinished) return drop(place, REPLAYED)
+  if (options.drop) return drop(place, options.drop)
+  if (options.until !== undefined) return runUntil(config, place, options, options.until)
   const result = await withSignals((signal) => runReplay(config, place, options.verify === 'full', signal))
   for (const line of options.json ? [JSON.stringify(result)] : resultLines(result)) print(line)
   if (result.differing.length > 0) process.exitCode = 1
 }
 
-async function drop(place: SetPlace, set: typeof OLD | typeof REPLAYED): Promise<void> {
+async function drop(place: SetPlace, set: SetPrefix): Promise<void> {
   print((await dropSet(place, set)) ? `schemas ${set}… are deleted` : `there are no schemas ${set}…`)
+}
+
+async function runUntil(config: Config, place: SetPlace, { as: set, verify }: ReplayOptions, bound: Bound): Promise<void> {
+  if (set === undefined) throw new Error('what shall the set be called? --as NAME')
+  const { messages, intervals } = await withSignals((signal) =>
+    withDeps(config, place, verify === 'full', signal, (deps) => replayUntil(deps, set, bound)),
+  )
+  print(`${set}analytics holds the tables ${boundText(bound)}: ${messages} messages, ${intervals} intervals were replayed`)
+}
+
+function parsed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message)
+    }
+  }
 }
 
 /** Where sets of schemas are made. Throws Error where the database is the user’s own, and nobody said who may make schemas there. */
@@ -114,11 +147,20 @@ export function stepProgress() {
   }
 }
 
-function runReplay(config: Config, place: SetPlace, isFull: boolean, signal: AbortSignal): Promise<Replayed> {
+const runReplay = (config: Config, place: SetPlace, isFull: boolean, signal: AbortSignal): Promise<Replayed> =>
+  withDeps(config, place, isFull, signal, replay)
+
+function withDeps<T>(
+  config: Config,
+  place: SetPlace,
+  isFull: boolean,
+  signal: AbortSignal,
+  use: (deps: ReplayDeps) => Promise<T>,
+): Promise<T> {
   const logger = pino({ level: 'silent' })
   const progress = stepProgress()
   return withRuntime(config, 'replay', logger, ({ kafka, registry, signatures }) =>
-    replay({
+    use({
       ...{ config, logger, kafka, registry, signatures, place, signal, databaseUrl: databaseUrls(config).writer },
       ...(isFull && { checkBlock: (block) => checkSignatures(block, registry.state, signatures) }),
       onProgress: progress.update,

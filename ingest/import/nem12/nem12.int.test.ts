@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { nem12Totals, type TextTotals } from '../../../infra/testing/importable-files.js'
 import { profilesOf, readContent, readImport } from '../../../infra/testing/read-import.js'
 import { obisText } from '../../../schemas/obis.js'
 
@@ -359,47 +360,21 @@ const SAMPLES = join(process.cwd(), '..', 'shared', 'data', 'nem12')
 const samples = existsSync(SAMPLES) ? readdirSync(SAMPLES).filter((name) => name.endsWith('.csv')) : []
 if (samples.length === 0) process.stderr.write(`skipped: there are no NEM12 samples in ${SAMPLES}\n`)
 
-/** Sums in thousandths, straight from the text: the 200 record says of what. */
-function totalsOf(text: string): Record<string, string> {
-  const units: Record<string, bigint> = { wh: 1n, kwh: 1000n, varh: 1n, kvarh: 1000n }
-  const codes: Record<string, string> = { E: '1', B: '2', Q: '3', K: '4' }
-  const sums: Record<string, bigint> = {}
-  let key = ''
-  let unit = 0n
-  let count = 0
-  for (const line of text.split(/\r?\n/)) {
-    const fields = line.split(',')
-    if (fields[0] === '200') {
-      const [letter = '', number = ''] = fields[4] ?? ''
-      key = `${fields[1]} 1-${number === '1' ? '0' : number}:${codes[letter]}.29.0*255`
-      unit = units[fields[7]?.toLowerCase() ?? ''] ?? 0n
-      count = 1440 / Number(fields[8])
-    }
-    if (fields[0] !== '300') continue
-    for (const value of fields.slice(2, 2 + count)) {
-      const [whole = '', decimals = ''] = value.split('.')
-      sums[key] = (sums[key] ?? 0n) + BigInt(whole + decimals.padEnd(3, '0')) * unit
-    }
-  }
-  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, String(sum)]))
-}
-
 ;(samples.length === 0 ? test.skip : test)('the samples come in with the sums that stand in them', async () => {
   for (const name of samples) {
     const path = join(SAMPLES, name)
     const read = await readImport(path)
     expect(read.told).toEqual([])
-    const sums: Record<string, bigint> = {}
+    const sums: TextTotals = {}
     for (const { meter, content } of read.messages)
       for (const { obis, scaler, values: integers } of content.profiles)
         for (const value of integers) {
           expect(scaler).toBe(0)
           const key = `${meter} ${obisText(obis)}`
-          sums[key] = (sums[key] ?? 0n) + BigInt(value) * 1000n
+          const { intervals, thousandths } = sums[key] ?? { intervals: 0, thousandths: 0n }
+          sums[key] = { intervals: intervals + 1, thousandths: thousandths + BigInt(value) * 1000n }
         }
-    expect(Object.fromEntries(Object.entries(sums).map(([key, sum]) => [key, String(sum)]))).toEqual(
-      totalsOf(readFileSync(path, 'utf8')),
-    )
+    expect(sums).toEqual(nem12Totals(path))
   }
   const qualities = profilesOf(await readImport(join(SAMPLES, 'Example_NEM12_multiple_quality.csv'))).map(
     ({ quality }) => quality,

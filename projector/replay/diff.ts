@@ -1,0 +1,50 @@
+/** What changed between two sets of tables, row by row. */
+import type { ClientBase } from 'pg'
+import { ALL_TABLES } from '../rows/all-tables.js'
+import type { Table } from '../rows/tables.js'
+import { inSet, type SetPrefix } from '../schema-set.js'
+
+export interface TableDiff {
+  readonly table: string
+  /** Rows of the first that the second lacks, by what names a row; the other way round; in both, and not the same. */
+  readonly removed: number
+  readonly added: number
+  readonly changed: number
+  /** Some of them, as JSON. */
+  readonly examples: readonly { readonly what: 'removed' | 'added' | 'changed'; readonly row: object }[]
+}
+
+/** Runs in one snapshot; tables that are equal are left out. At most `limit` rows of each table are named, all are counted. */
+export async function diffSets(client: ClientBase, a: SetPrefix, b: SetPrefix, limit: number): Promise<TableDiff[]> {
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TIME ZONE 'UTC'; SET LOCAL work_mem = '64MB'`)
+  const found: TableDiff[] = []
+  for (const table of ALL_TABLES) found.push(await diffTable(client, table, a, b, limit))
+  await client.query('COMMIT')
+  return found.filter(({ removed, added, changed }) => removed + added + changed > 0)
+}
+
+type Found = Omit<TableDiff, 'table' | 'examples'> & { readonly examples: TableDiff['examples'] | null }
+
+async function diffTable(client: ClientBase, table: Table, a: SetPrefix, b: SetPrefix, limit: number): Promise<TableDiff> {
+  const { name, columns } = table
+  const list = columns
+    .map((each) => (each.kind === 'record' ? `encode(sha256(${each.name}), 'hex') AS ${each.name}` : each.name))
+    .join(', ')
+  const keys = columns.filter(({ isKey }) => isKey).map((each) => each.name)
+  const rowsOf = (set: SetPrefix) => `SELECT ${list} FROM ${inSet(set, name)}`
+  const isSame = keys.map((key) => `gone.${key} = come.${key}`).join(' AND ')
+  const { rows } = await client.query<Found>(
+    `WITH gone AS MATERIALIZED (${rowsOf(a)} EXCEPT ALL ${rowsOf(b)}), come AS MATERIALIZED (${rowsOf(b)} EXCEPT ALL ${rowsOf(a)}),
+          found AS MATERIALIZED (
+            SELECT CASE WHEN EXISTS (SELECT FROM come WHERE ${isSame}) THEN 'changed' ELSE 'removed' END AS what, to_jsonb(gone) AS row FROM gone
+            UNION ALL
+            SELECT 'added', to_jsonb(come) FROM come WHERE NOT EXISTS (SELECT FROM gone WHERE ${isSame}))
+     SELECT count(*) FILTER (WHERE what = 'removed')::int AS removed, count(*) FILTER (WHERE what = 'added')::int AS added,
+            count(*) FILTER (WHERE what = 'changed')::int AS changed,
+            (SELECT jsonb_agg(jsonb_build_object('what', what, 'row', row)) FROM (SELECT * FROM found LIMIT $1) few) AS examples
+       FROM found`,
+    [limit],
+  )
+  const [first = { removed: 0, added: 0, changed: 0, examples: null }] = rows
+  return { table: name, ...first, examples: first.examples ?? [] }
+}
