@@ -17,6 +17,7 @@ import { writePlain } from './plain-records.js'
 import { recover } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
 import { type Healed, heal } from './repairs/heal.js'
+import { TARIFF_TABLES } from './rows/tariff-tables.js'
 import { projectBatch, writeBatch } from './write-block.js'
 
 const logger = pino({ level: 'silent' })
@@ -120,6 +121,20 @@ async function writeAll(finalized: readonly Finalized[]): Promise<LaneWriter> {
   return writer
 }
 
+/** One of each kind, and one that says nothing. */
+const money = { currency: 'GBP', decimals: 2, priceScaler: -5, standing: 7 }
+const zones = ['day', 'night'].map((name, i) => ({ name, price: 100 + i }))
+const tariffs = [
+  {
+    ...{ version: 1, kind: 'interval-plan', ...money, measures: '1-0:1.8.0*255', zones, signal: true },
+    ...{ schedule: [{ zone: 1, hours: { from: '22:00', to: '06:00' } }], holidays: ['2013-01-01', '2013-01-02'] },
+  },
+  { version: 1, kind: 'register-plan', ...money, zones: [{ name: 'T1', price: 1, register: '1-0:1.8.1*255' }] },
+  { version: 1, kind: 'signal', step: 1800, zones: '00-11' },
+  { version: 1, kind: 'time-zone', offset: 0, transitions: [[1_700_000_000, 3600]] },
+  {},
+]
+
 const digest = async (): Promise<string> => {
   const tables = [
     'ledger.blocks',
@@ -130,6 +145,8 @@ const digest = async (): Promise<string> => {
     'store.rejections',
     'store.meters',
     'store.assignments',
+    'store.past_assignments',
+    ...TARIFF_TABLES.map(({ name }) => name),
     'ledger.cursors',
   ]
   const sums = await Promise.all(
@@ -161,6 +178,11 @@ beforeAll(async () => {
   const usagePoint = { id: 'point-9', zone: 'Europe/Nowhere', feeder: 'f', region: 'r', plan: 'p' }
   applyEvent(registry.state, { kind: 'AssignUsagePoint', meter: 'meter-1', validFrom: 1_700_008_000, usagePoint }, signer)
   applyEvent(registry.state, { kind: 'RetireMeter', meter: 'meter-3', fromSequence: 5 }, signer)
+  applyEvent(registry.state, { kind: 'AssignUsagePoint', meter: 'meter-1', validFrom: 1_700_008_000, usagePoint }, signer)
+  for (const document of tariffs) {
+    const content = { kind: 'PublishTariff', plan: 'p', validFrom: 1_700_000_000, document: JSON.stringify(document) } as const
+    expect(applyEvent(registry.state, content, registry.authorityKeys)).toMatchObject({ counted: true })
+  }
   blocks.push(lane.finalize([]))
   const profile = {
     obis: Buffer.from([1, 0, 1, 8, 0, 255]),
@@ -325,6 +347,13 @@ const changes: Change[] = [
   { table: 'store.channels', where: 'scaler = 2', set: 'factor = 10', move: 'channel = 5' },
   { table: 'store.meters', where: 'number = 2', set: "key = '\\x00'", move: 'number = 99' },
   { table: 'store.assignments', where: 'meter = 3', set: "plan = 'cheap'", move: 'meter = 99' },
+  { table: 'store.past_assignments', where: 'true', set: "plan = 'cheap'", move: 'meter = 99' },
+  { table: 'store.tariffs', where: "kind = 'interval-plan'", set: 'standing = 0', move: 'event_index = 50' },
+  { table: 'store.tariff_zones', where: 'zone = 1', set: 'price = 1', move: 'event_index = 50' },
+  { table: 'store.tariff_days', where: 'weekday = 6', set: "zones = '\\x00'", move: 'event_index = 50' },
+  { table: 'store.tariff_holidays', where: 'day > 15706', set: 'day = 15708', move: 'event_index = 50' },
+  { table: 'store.tariff_signals', where: 'zone = 1', set: 'zone = 0', move: 'event_index = 50' },
+  { table: 'store.zone_offsets', where: 'utc_offset = 3600', set: 'utc_offset = 0', move: 'event_index = 50' },
   { table: 'ledger.blocks', where: 'height = 2', set: "record = record || '\\x00'", move: 'lane = 0' },
   { table: 'ledger.votes', where: "height = 1 AND authority = 'authority-2'", set: "record = '\\x00'", move: "authority = 'zz'" },
   { table: 'ledger.registry_events', where: 'event_index = 1', set: "record = '\\x00'", move: 'event_index = 50' },

@@ -4,21 +4,34 @@ import { leafHash } from '../schemas/merkle.js'
 import { laneOf } from '../schemas/murmur2.js'
 import { decodeRegistryEvent } from '../schemas/records.js'
 import type { Assignment, MeterRecord } from '../schemas/registry/meter-facts.js'
-import type { AssignmentRow, EventRow, MeterRow } from './rows/tables.js'
+import { tariffRows } from './project-tariff.js'
+import type { AssignmentRow, EventRow, MeterRow, PastAssignmentRow } from './rows/tables.js'
+import type { TableRows } from './rows/tariff-tables.js'
 
 export interface MeterRows {
   readonly meter: MeterRow
   readonly assignments: readonly AssignmentRow[]
+  readonly pastAssignments: readonly PastAssignmentRow[]
 }
 
-/** A counted event, and the ids of the meters that it says something about. */
-export function projectEvent(index: number, record: Buffer): { row: EventRow; meters: string[]; isEnrolment: boolean } {
+export interface ProjectedEvent {
+  readonly row: EventRow
+  /** Ids of those that it says something about. */
+  readonly meters: string[]
+  readonly isEnrolment: boolean
+  /** Of a tariff: of each table of tariffs; else none. */
+  readonly tariff: readonly TableRows[]
+}
+
+/** A counted event. */
+export function projectEvent(index: number, record: Buffer): ProjectedEvent {
   const event = decodeRegistryEvent(record)
   if (event === undefined) throw new BugError(`registry event ${index} counts and cannot be decoded`)
   const { content } = event.body
   const isEnrolment = content.kind === 'EnrolMeters'
   const meters = isEnrolment ? event.meters.map((each) => each.meter) : 'meter' in content ? [content.meter] : []
-  return { row: [index, content.kind, leafHash(event.bodyBytes), record], meters, isEnrolment }
+  const tariff = content.kind === 'PublishTariff' ? tariffRows(index, content) : []
+  return { row: [index, content.kind, leafHash(event.bodyBytes), record], meters, isEnrolment, tariff }
 }
 
 /** What a registry of `size` events says of a meter, or undefined where it is not enrolled in it. */
@@ -29,12 +42,11 @@ export function meterRows(id: string, record: MeterRecord, size: number, lanes: 
   const retired = record.retired.filter((each) => each.since <= size).map((each) => each.fromSequence)
   const { eventIndex, leafIndex } = record.enrolment
   const retiredFrom = retired.length === 0 ? null : Math.min(...retired)
+  const assignments = record.assignments.filter((each) => each.since <= size)
   return {
     meter: [record.ordinal, id, laneOf(id, lanes), record.signer, key, eventIndex, leafIndex, retiredFrom],
-    assignments: periods(
-      record.ordinal,
-      record.assignments.filter((each) => each.since <= size),
-    ),
+    assignments: periods(record.ordinal, assignments),
+    pastAssignments: replaced(record.ordinal, assignments),
   }
 }
 
@@ -47,4 +59,12 @@ function periods(meter: number, assignments: readonly Assignment[]): AssignmentR
     const end = (sorted[i + 1]?.validFrom ?? Infinity) * 1000
     return [meter, validFrom * 1000, end, id, zone, feeder, region, plan, since - 1]
   })
+}
+
+/** Those that a later one with the same start replaced. */
+function replaced(meter: number, assignments: readonly Assignment[]): PastAssignmentRow[] {
+  const holding = new Set(new Map(assignments.map((each) => [each.validFrom, each])).values())
+  return assignments
+    .filter((each) => !holding.has(each))
+    .map(({ validFrom, usagePoint: { id, zone, plan }, since }) => [meter, validFrom * 1000, id, zone, plan, since - 1])
 }

@@ -124,7 +124,7 @@ async function hasRows(client: ClientBase, lane: number): Promise<boolean> {
 async function hasLeftEvents(client: ClientBase, size: number): Promise<boolean> {
   const { rows } = await client.query<{ any: boolean }>(
     `SELECT EXISTS (SELECT FROM ledger.registry_events WHERE event_index >= $1)
-         OR $1 = 0 AND (EXISTS (SELECT FROM store.meters) OR EXISTS (SELECT FROM store.assignments)) AS any`,
+         OR $1 = 0 AND (EXISTS (SELECT FROM store.meters) OR EXISTS (SELECT FROM store.assignments) OR EXISTS (SELECT FROM store.tariffs)) AS any`,
     [size],
   )
   return rows[0]?.any === true

@@ -5,7 +5,8 @@ import type { WatchedPlace } from './cursor-watch.js'
 import { moveCursor, plainCursor } from './cursors.js'
 import { copyRows, type Database } from './database.js'
 import { type MeterRows, meterRows, projectEvent } from './project-registry.js'
-import { ASSIGNMENTS, EVENTS, type EventRow, METERS } from './rows/tables.js'
+import { ASSIGNMENTS, EVENTS, type EventRow, METERS, PAST_ASSIGNMENTS } from './rows/tables.js'
+import { TARIFF_TABLES, type TableRows } from './rows/tariff-tables.js'
 
 /** Meters that one transaction takes, beyond its first event. */
 const BATCH_METERS = 10_000
@@ -62,6 +63,7 @@ export class RegistryRows {
 
 export interface EventBatch {
   readonly events: readonly EventRow[]
+  readonly tariffs: readonly TableRows[]
   /** Meters that were enrolled here. */
   readonly enrolled: readonly MeterRows[]
   /** Meters that were enrolled before: their rows are made anew. */
@@ -71,17 +73,19 @@ export interface EventBatch {
 /** Events from one index on, as many as fit a transaction. */
 export function collectEvents(registry: RegistryState, from: number, end: number): EventBatch {
   const events: EventRow[] = []
+  const tariffs: TableRows[] = []
   const touched = new Map<string, boolean>()
   for (let index = from; index < end && (events.length === 0 || touched.size < BATCH_METERS); index++) {
     const record = registry.store.eventBytes(index)
     if (record === undefined) throw new BugError(`registry event ${index} counts and is not held`)
-    const { row, meters, isEnrolment } = projectEvent(index, record)
+    const { row, meters, isEnrolment, tariff } = projectEvent(index, record)
     events.push(row)
+    tariffs.push(...tariff)
     for (const meter of meters) touched.set(meter, isEnrolment || touched.get(meter) === true)
   }
   const rowsOf = (isNew: boolean) =>
     [...touched].filter(([, each]) => each === isNew).map(([meter]) => rowsOfMeter(registry, meter, from + events.length))
-  return { events, enrolled: rowsOf(true), changed: rowsOf(false) }
+  return { events, tariffs, enrolled: rowsOf(true), changed: rowsOf(false) }
 }
 
 /** Throws BugError where the meter is not enrolled in a registry of that size. */
@@ -95,20 +99,23 @@ export function rowsOfMeter(registry: RegistryState, meter: string, size: number
 async function writeEvents(
   client: ClientBase,
   from: number,
-  { events, enrolled, changed }: EventBatch,
+  { events, tariffs, enrolled, changed }: EventBatch,
   hasLeft: boolean,
 ): Promise<void> {
   const cursor = plainCursor('registry', 0, BigInt(from + events.length), 0n)
   if ((await moveCursor(client, BigInt(from), cursor)) === 'already') return
   if (hasLeft)
-    await client.query('DELETE FROM ledger.registry_events WHERE event_index BETWEEN $1 AND $2', [from, from + events.length - 1])
+    for (const { name } of [EVENTS, ...TARIFF_TABLES])
+      await client.query(`DELETE FROM ${name} WHERE event_index BETWEEN $1 AND $2`, [from, from + events.length - 1])
   const numbers = (hasLeft ? [...enrolled, ...changed] : changed).map((each) => each.meter[0])
   if (numbers.length > 0) {
     await client.query('DELETE FROM store.meters WHERE number = ANY($1::int4[])', [numbers])
-    await client.query('DELETE FROM store.assignments WHERE meter = ANY($1::int4[])', [numbers])
+    for (const { name } of [ASSIGNMENTS, PAST_ASSIGNMENTS])
+      await client.query(`DELETE FROM ${name} WHERE meter = ANY($1::int4[])`, [numbers])
   }
   const meters = [...enrolled, ...changed]
   await copyRows(client, EVENTS, events)
+  for (const { table, rows } of tariffs) await copyRows(client, table, rows)
   await copyRows(
     client,
     METERS,
@@ -118,5 +125,10 @@ async function writeEvents(
     client,
     ASSIGNMENTS,
     meters.flatMap((each) => each.assignments),
+  )
+  await copyRows(
+    client,
+    PAST_ASSIGNMENTS,
+    meters.flatMap((each) => each.pastAssignments),
   )
 }

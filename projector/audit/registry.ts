@@ -2,7 +2,8 @@ import { BugError } from '../../schemas/errors.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
 import { type MeterRows, projectEvent } from '../project-registry.js'
 import { rowsOfMeter } from '../registry-rows.js'
-import { ASSIGNMENTS, EVENTS, METERS } from '../rows/tables.js'
+import { ASSIGNMENTS, EVENTS, METERS, PAST_ASSIGNMENTS } from '../rows/tables.js'
+import { TARIFF_TABLES } from '../rows/tariff-tables.js'
 import type { Comparison } from './comparison.js'
 import type { Cursors, Part } from './part.js'
 
@@ -15,15 +16,17 @@ export const registrySize = (registry: RegistryState, cursors: Cursors): number 
 /** The registry’s rows, an event at a time, and those of no event. `size`: events when the audit began. */
 export function* registryParts(registry: RegistryState, size: number): Generator<Part> {
   let numbered = 0
+  const published: number[] = []
   for (let index = 0; index < size; index++) {
     const record = registry.store.eventBytes(index)
     if (record === undefined) throw new BugError(`registry event ${index} counts and is not held`)
-    const { meters, isEnrolment } = projectEvent(index, record)
+    const { meters, isEnrolment, tariff } = projectEvent(index, record)
     const enrolled = isEnrolment ? meters : []
+    if (tariff.length > 0) published.push(index)
     yield eventPart(registry, index, record, enrolled, numbered + 1)
     numbered += enrolled.length
   }
-  yield outsidePart(registry, size, numbered)
+  yield outsidePart(registry, size, numbered, published)
 }
 
 /** An event, and the meters that it enrolled, numbered from `first`, as they are by the newest event in the tables. */
@@ -35,7 +38,9 @@ function eventPart(registry: RegistryState, index: number, record: Buffer, enrol
     compare: async (comparison, cursors) => {
       const size = registrySize(registry, cursors)
       if (index >= size) return
-      await comparison.compare(EVENTS, [projectEvent(index, record).row], 'event_index = $1', [index])
+      const { row, tariff } = projectEvent(index, record)
+      await comparison.compare(EVENTS, [row], 'event_index = $1', [index])
+      for (const { table, rows } of tariff) await comparison.compare(table, rows, 'event_index = $1', [index])
       if (enrolled.length === 0) return
       const rows = enrolled.map((meter) => rowsOfMeter(registry, meter, size))
       await compareMeters(comparison, rows, first, first + rows.length - 1)
@@ -56,10 +61,16 @@ async function compareMeters(comparison: Comparison, rows: readonly MeterRows[],
     'meter BETWEEN $1 AND $2',
     [first, last],
   )
+  await comparison.compare(
+    PAST_ASSIGNMENTS,
+    rows.flatMap((each) => each.pastAssignments),
+    'meter BETWEEN $1 AND $2',
+    [first, last],
+  )
 }
 
-/** Rows of events and meters that there are not. Where events came meanwhile, the next audit looks. */
-const outsidePart = (registry: RegistryState, size: number, numbered: number): Part => ({
+/** Rows of events and meters that there are not, and of tariffs beside those that `published` name. Where events came meanwhile, the next audit looks. */
+const outsidePart = (registry: RegistryState, size: number, numbered: number, published: readonly number[]): Part => ({
   lane: -1,
   subject: 'rows of registry events that do not exist',
   lock: LOCK,
@@ -68,5 +79,7 @@ const outsidePart = (registry: RegistryState, size: number, numbered: number): P
     await comparison.compare(EVENTS, [], 'event_index < 0 OR event_index >= $1', [size])
     await comparison.compare(METERS, [], 'number < 1 OR number > $1', [numbered])
     await comparison.compare(ASSIGNMENTS, [], 'meter < 1 OR meter > $1', [numbered])
+    await comparison.compare(PAST_ASSIGNMENTS, [], 'meter < 1 OR meter > $1', [numbered])
+    for (const each of TARIFF_TABLES) await comparison.compare(each, [], 'event_index <> ALL ($1::int8[])', [published])
   },
 })

@@ -9,6 +9,8 @@ import { repairKinds } from './0007-repair-kinds.js'
 import { days } from './0008-days.js'
 import { consumption } from './0009-consumption.js'
 import { quality } from './0010-quality.js'
+import { tariffs } from './0011-tariffs.js'
+import { bills } from './0012-bills.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -22,6 +24,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0008-days': days,
   '0009-consumption': consumption,
   '0010-quality': quality,
+  '0011-tariffs': tariffs,
+  '0012-bills': bills,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -51,3 +51,23 @@ export async function replaceView(db: Kysely<unknown>, name: string, comment: st
   await run(db, `CREATE OR REPLACE VIEW ${name} AS ${select}`)
   await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
 }
+
+/** A function that gives rows, for what a view cannot be asked. It reads with the rights of its owner, as views do, and changes
+ *  nothing. `columns`: name → type. */
+export async function createFunction(
+  db: Kysely<unknown>,
+  name: string,
+  parameters: string,
+  comment: string,
+  columns: Readonly<Record<string, string>>,
+  select: string,
+): Promise<void> {
+  const returned = Object.entries(columns).map(([column, type]) => `${column} ${type}`)
+  // bound to the tables themselves, not to their names: a replayed set of schemas is renamed
+  await run(
+    db,
+    `CREATE FUNCTION ${name} (${parameters}) RETURNS TABLE (${returned.join(', ')})
+     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC ${select}; END`,
+  )
+  await run(db, `COMMENT ON FUNCTION ${name} IS ${literal(comment)}`)
+}

@@ -80,8 +80,9 @@ function* blockWheres({ heights }: Extent, onRead: (heights: number) => void): G
     }
 }
 
-const registryWhere = ({ name }: Table, { registrySize }: Extent): string =>
-  name === 'ledger.registry_events' ? `event_index < ${registrySize}` : 'true'
+/** Events, and what tariffs say, are by event; meters and assignments as of the newest. */
+const registryWhere = ({ columns }: Table, { registrySize }: Extent): string =>
+  columns[0]?.name === 'event_index' ? `event_index < ${registrySize}` : 'true'
 
 function checkpointWhere({ name }: Table, { nextOffset }: Extent): string {
   const size = `(SELECT coalesce(max(size), 0) FROM store.checkpoints WHERE final_offset < ${nextOffset})`

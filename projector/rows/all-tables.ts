@@ -9,11 +9,13 @@ import {
   DOOR_REJECTIONS,
   EVENTS,
   METERS,
+  PAST_ASSIGNMENTS,
   REPAIR_EVENTS,
   type Table,
 } from './tables.js'
+import { TARIFF_TABLES } from './tariff-tables.js'
 
-export const REGISTRY_TABLES: readonly Table[] = [EVENTS, METERS, ASSIGNMENTS]
+export const REGISTRY_TABLES: readonly Table[] = [EVENTS, METERS, ASSIGNMENTS, PAST_ASSIGNMENTS, ...TARIFF_TABLES]
 export const CHECKPOINT_TABLES: readonly Table[] = [
   ...[CHECKPOINT_RECORDS, CHECKPOINTS, CHECKPOINT_LEAVES, CHECKPOINT_NODES, CHECKPOINT_SIGNATURES],
 ]

@@ -133,6 +133,13 @@ export const ASSIGNMENTS = table<AssignmentRow>(
   ...(['region:text', 'plan:text', 'event_index:int8'] as const),
 )
 
+/** An assignment that a later event with the same start replaced. */
+export type PastAssignmentRow = [meter: number, validFrom: number, usagePoint: string, zone: string, plan: string, event: number]
+export const PAST_ASSIGNMENTS = table<PastAssignmentRow>(
+  'store.past_assignments',
+  ...(['meter:int4*', 'valid_from:time*', 'usage_point:text', 'zone:text', 'plan:text', 'event_index:int8*'] as const),
+)
+
 export type DoorRejectionRow = [
   ...[lane: number, offset: bigint, at: number, fault: number, meter: string, leaf: Buffer, detail: string, bytes: Buffer],
 ]

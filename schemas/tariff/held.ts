@@ -1,4 +1,5 @@
 /** Which of a meter's values hold: the newest revision of each. The views of the tables go by the same rules. */
+import { obisText } from '../obis.js'
 import type { Reading } from '../records.js'
 
 /** What a value measures. `obis` as text A-B:C.D.E*F. */
@@ -18,11 +19,6 @@ export interface RegisterValue extends Channel {
   readonly sequence: number
   readonly at: number
   readonly value: number
-}
-
-export const obisText = (obis: Buffer): string => {
-  const [a, b, c, d, e, f] = obis
-  return `${a}-${b}:${c}.${d}.${e}*${f}`
 }
 
 /** The first of the numbers that differs decides. */

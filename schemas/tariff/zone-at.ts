@@ -18,7 +18,7 @@ export function localTime(at: number, offset: number): LocalTime {
 const minutesOf = (clock: string): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3))
 const monthDayOf = (text: string): number => Number(text.slice(0, 2)) * 100 + Number(text.slice(3))
 
-/** A rule in numbers, as the tables hold it too; undefined: it asks for nothing there. */
+/** A rule in numbers; undefined: it asks for nothing there. */
 export interface RuleNumbers {
   readonly zone: number
   /** Bit n: weekday n + 1. */
@@ -41,7 +41,7 @@ export const ruleNumbers = ({ zone, days, holidays, season, hours }: Rule): Rule
 /** By signals, where the plan listens to them and they say something; else by its schedule. */
 export function zoneAt(plan: IntervalPlan, signals: readonly Dated<Signal>[], at: number, local: LocalTime): number {
   const said = plan.signal ? signalAt(signals, at) : undefined
-  return said !== undefined && said < plan.zones.length ? said : scheduledZone(plan, local)
+  return said !== undefined && said < plan.zones.length ? said : plannedZone(plan, local)
 }
 
 /** What the latest event that says something of that moment says. */
@@ -55,20 +55,30 @@ function signalAt(signals: readonly Dated<Signal>[], at: number): number | undef
   return best?.zone
 }
 
-function scheduledZone({ schedule, holidays }: IntervalPlan, local: LocalTime): number {
-  const isHoliday = holidays.some((each) => dayOfDate(each) === local.day)
-  return schedule.find((rule) => fits(ruleNumbers(rule), local, isHoliday))?.zone ?? 0
+function plannedZone({ schedule, holidays }: IntervalPlan, { day, second }: LocalTime): number {
+  const date = dateOf(day)
+  const isHoliday = holidays.some((each) => dayOfDate(each) === day)
+  const moment = { monthDay: date.month * 100 + date.day, weekday: weekdayOf(day), isHoliday, minute: Math.floor(second / 60) }
+  return scheduledZone(schedule.map(ruleNumbers), moment)
 }
 
-function fits(rule: RuleNumbers, { day, second }: LocalTime, isHoliday: boolean): boolean {
-  const date = dateOf(day)
-  return (
-    (rule.weekdays === undefined || ((rule.weekdays >> (weekdayOf(day) - 1)) & 1) === 1) &&
-    (rule.holidays === undefined || rule.holidays === isHoliday) &&
-    (rule.season === undefined || isWithin(date.month * 100 + date.day, rule.season.from, rule.season.to)) &&
-    (rule.minutes === undefined || isWithin(Math.floor(second / 60), rule.minutes.from, rule.minutes.to - 1))
-  )
+/** What rules ask of a moment. */
+export interface Moment {
+  readonly monthDay: number
+  readonly weekday: number
+  readonly isHoliday: boolean
+  readonly minute: number
 }
+
+/** The first rule that fits; none: zone 0. */
+export const scheduledZone = (rules: readonly RuleNumbers[], moment: Moment): number =>
+  rules.find((rule) => fits(rule, moment))?.zone ?? 0
+
+const fits = (rule: RuleNumbers, { monthDay, weekday, isHoliday, minute }: Moment): boolean =>
+  (rule.weekdays === undefined || ((rule.weekdays >> (weekday - 1)) & 1) === 1) &&
+  (rule.holidays === undefined || rule.holidays === isHoliday) &&
+  (rule.season === undefined || isWithin(monthDay, rule.season.from, rule.season.to)) &&
+  (rule.minutes === undefined || isWithin(minute, rule.minutes.from, rule.minutes.to - 1))
 
 /** From an end to the other, both included, or around. `to` may be one before 0: around as well. */
 const isWithin = (value: number, from: number, to: number): boolean =>

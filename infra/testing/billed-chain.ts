@@ -1,0 +1,85 @@
+/** A chain of one lane with tariffs, made in memory and written into tables by the projector's own writers: for tests of bills. */
+
+import type { Database } from '../../projector/database.js'
+import { LaneWriter } from '../../projector/lane-writer.js'
+import { recover } from '../../projector/recover.js'
+import { RegistryRows } from '../../projector/registry-rows.js'
+import type { EnrolledMeter, Reading, UsagePoint } from '../../schemas/records.js'
+import type { Finalized } from '../chain/lane-reader.js'
+import { TestLane } from './final-blocks.js'
+import { applyEvent, enrolTestMeters, type TestRegistry, testKeyPair, testRegistry } from './registry.js'
+import { SignedMeter } from './signed-meters.js'
+
+/** Of a block: more would be refused by the door. */
+const ENTRIES = 1_000
+
+export class BilledChain {
+  readonly registry: TestRegistry
+  readonly blocks: Finalized[] = []
+  readonly #lane: TestLane
+  readonly #meters = new Map<string, SignedMeter>()
+  #waiting: Buffer[] = []
+
+  constructor() {
+    this.registry = testRegistry({ lanes: 1 })
+    this.#lane = new TestLane(this.registry, 0)
+  }
+
+  /** Records of `chain`, as they would stand in the topic. */
+  get log(): readonly Buffer[] {
+    return this.#lane.log
+  }
+
+  enrol(meters: readonly { meter: string; usagePoint: UsagePoint }[]): void {
+    const enrolled = meters.map(
+      ({ meter, usagePoint }): EnrolledMeter => ({ meter, usagePoint, signer: 'device', key: testKeyPair(meter).publicKey }),
+    )
+    enrolTestMeters(this.registry.state, this.registry.authorityKeys, enrolled)
+    for (const { meter } of enrolled) this.#meters.set(meter, new SignedMeter(meter, this.registry.chainId))
+  }
+
+  publish(plan: string, validFrom: number, document: object | string): void {
+    const text = typeof document === 'string' ? document : JSON.stringify(document)
+    this.#apply({ kind: 'PublishTariff', plan, validFrom, document: text })
+  }
+
+  assign(meter: string, validFrom: number, usagePoint: UsagePoint): void {
+    this.#apply({ kind: 'AssignUsagePoint', meter, validFrom, usagePoint })
+  }
+
+  /** The meter's next reading waits for the next block. */
+  add(meter: string, changes: Pick<Reading, 'profiles' | 'registers' | 'revises' | 'sentAt'>): void {
+    const signed = this.#meters.get(meter)
+    if (signed === undefined) throw new Error(`${meter} is not enrolled`)
+    this.#waiting.push(signed.next(changes))
+    if (this.#waiting.length === ENTRIES) this.seal()
+  }
+
+  seal(): void {
+    this.blocks.push(this.#lane.finalize(this.#waiting))
+    this.#waiting = []
+  }
+
+  /** All events and blocks that there are not yet in the tables. */
+  async write(database: Database): Promise<void> {
+    const { state } = this.registry
+    const failures: Error[] = []
+    const { positions, registrySize } = await recover(database, state)
+    const rows = new RegistryRows(state, database, registrySize)
+    const height = positions.get(0)?.final.height ?? 0n
+    const writer = new LaneWriter({
+      ...{ lane: 0, height, database, onWritten: () => undefined, onFailure: (error) => void failures.push(error) },
+      numberOf: (meter, size) => state.meterAt(meter, size)?.ordinal,
+      registryReached: (size) => rows.reach(size),
+    })
+    for (const block of this.blocks) if (block.header.height > height) await writer.take(block)
+    await writer.idle()
+    await rows.reach(state.size)
+    if (failures[0] !== undefined) throw failures[0]
+  }
+
+  #apply(content: Parameters<typeof applyEvent>[1]): void {
+    const applied = applyEvent(this.registry.state, content, this.registry.authorityKeys)
+    if (!applied.counted) throw new Error(applied.reason)
+  }
+}
