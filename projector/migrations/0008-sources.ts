@@ -25,14 +25,16 @@ const CORRECTIONS = `LATERAL (
 /** The order by which of one interval's rows the first holds: that of `analytics.interval_revisions`. */
 const NEWEST_FIRST = 'r.sequence DESC, r.channel DESC, r.value DESC, r.step DESC, r.quality DESC, r.ctid DESC'
 
-/** `i`: intervals of the meter of `p` that begin in a time, as they hold now. `more`: columns beside channel, start, step and value. */
+/** `i`: intervals of the meter of `p` that begin in a time, as they hold now. `more`: columns beside channel, start, step,
+ *  value and sequence. That the inner rows name `k` keeps the planner from making it anew for each of them. */
 const newest = (from: string, to: string, more: readonly string[], k = 'k') => `(
   SELECT o.* FROM (
-    SELECT DISTINCT ON (r.start, r.channel >> 16) ${['start', 'channel', 'step', 'value', 'sequence', ...more].map((c) => `r.${c}`).join(', ')}
+    SELECT DISTINCT ON (r.start, r.channel >> 16) ${['start', 'channel', 'step', 'value', 'sequence', ...more].map((c) => `r.${c}`).join(', ')},
+           ${k}.starts IS NOT NULL AS may_be_corrected
       FROM store.intervals r
      WHERE r.meter = p.meter AND r.start >= ${from} AND r.start < ${to}
      ORDER BY r.start, r.channel >> 16, ${NEWEST_FIRST}) o
-   WHERE ${k}.starts IS NULL OR NOT EXISTS (
+   WHERE NOT o.may_be_corrected OR NOT EXISTS (
          SELECT FROM unnest(${k}.channels, ${k}.sequences, ${k}.starts, ${k}.ends) c(channel, sequence, start, ends)
           WHERE c.channel = o.channel >> 16 AND c.sequence > o.sequence AND c.start < o.start + make_interval(secs => o.step)
             AND c.ends > o.start)) i`

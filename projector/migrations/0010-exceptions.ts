@@ -90,6 +90,8 @@ const REGISTER_BACK = `SELECT ${select({
   detail: `'from ' || trim_scale(previous_kwh) || ' to ' || trim_scale(kwh) || ' kWh'`,
 })} FROM analytics.register_use WHERE used_kwh < 0`
 
+const SAME_READING = 'meter, usage_point, region, feeder, total, previous_at, read_at'
+
 /** By what they counted, not by what they show: tariff registers may be younger than the total. Each may have cut off up to its resolution. */
 const TARIFFS = `SELECT ${select({
   ...{
@@ -100,18 +102,18 @@ const TARIFFS = `SELECT ${select({
     rule: `'tariff-sum'`,
     meter: 't.meter',
   },
-  ...{ begins_at: 't.previous_at', ends_at: 't.read_at', kwh: 'r.used', limit_kwh: 't.used_kwh' },
-  ...{ detail: `r.registers || ' tariff registers counted ' || trim_scale(r.used - t.used_kwh) || ' kWh more than the total'` },
+  ...{ begins_at: 't.previous_at', ends_at: 't.read_at', kwh: 't.tariffs_kwh', limit_kwh: 't.used_kwh' },
+  ...{
+    detail: `t.tariffs || ' tariff registers counted ' || trim_scale(t.tariffs_kwh - t.used_kwh) || ' kWh more than the total'`,
+  },
   ...{ lane: 't.lane', height: 't.height', entry: 't.entry' },
 })}
-  FROM analytics.register_use t
-  JOIN (SELECT meter, usage_point, regexp_replace(obis, '[.]8[.][0-9]+[*]', '.8.0*') AS total, previous_at, read_at, sum(used_kwh) AS used,
-               count(*) AS registers, sum(resolution_kwh) AS tolerance
-          FROM analytics.register_use
-         WHERE obis ~ '[.]8[.]([1-9]|[1-5][0-9]|6[0-3])[*]'
-         GROUP BY meter, usage_point, 3, previous_at, read_at) r
-    ON r.meter = t.meter AND r.usage_point = t.usage_point AND r.total = t.obis AND r.previous_at = t.previous_at AND r.read_at = t.read_at
- WHERE t.obis ~ '[.]8[.]0[*]' AND abs(r.used - t.used_kwh) > r.tolerance`
+  FROM (SELECT u.*, sum(used_kwh) FILTER (WHERE is_tariff) OVER (PARTITION BY ${SAME_READING}) AS tariffs_kwh,
+               sum(resolution_kwh) FILTER (WHERE is_tariff) OVER (PARTITION BY ${SAME_READING}) AS tolerance,
+               count(*) FILTER (WHERE is_tariff) OVER (PARTITION BY ${SAME_READING}) AS tariffs
+          FROM (SELECT *, regexp_replace(obis, '[.]8[.][0-9]+[*]', '.8.0*') AS total, obis ~ '[.]8[.]([1-9]|[1-5][0-9]|6[0-3])[*]' AS is_tariff
+                  FROM analytics.register_use) u) t
+ WHERE t.obis ~ '[.]8[.]0[*]' AND abs(t.tariffs_kwh - t.used_kwh) > t.tolerance`
 
 /** A minute ahead of the proposer's clock, which may itself be ahead of others by a few seconds. */
 const CLOCK = `SELECT ${select({
