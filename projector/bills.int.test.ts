@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import pino from 'pino'
+import { billText } from '../infra/cli/bill.js'
 import { timeZoneDocument } from '../infra/registry/time-zone-document.js'
 import { BilledChain } from '../infra/testing/billed-chain.js'
 import { fullTest } from '../infra/testing/full.js'
@@ -11,6 +12,7 @@ import { billOf } from '../schemas/tariff/bill.js'
 import { decimalText } from '../schemas/tariff/money.js'
 import type { AssignmentFact, BillSources, PublishedDocument } from '../schemas/tariff/places.js'
 import { Database } from './database.js'
+import { withClient } from './migrate.js'
 
 const logger = pino({ level: 'silent' })
 
@@ -219,6 +221,18 @@ describe('bills in the tables', () => {
     expect(await billed.rows(`${LINES} FROM analytics.bill_lines_as_of('infinity', 'shop') ${ORDER}`)).toEqual(
       sources.bills('shop', MONTHS),
     )
+  })
+
+  test('are shown to a person, with the entries behind them', async () => {
+    const asked = { point: 'home', month: '2013-03', withEntries: true }
+    const show = (changes = {}) =>
+      withClient(billed.testDatabase.writerUrl, (client) => billText(client, { ...asked, ...changes }))
+    const text = (await show()).join('\n')
+    for (const { amount } of sources.bills('home', ['2013-03'])) expect(text).toContain(` ${amount} `)
+    expect(text).toMatch(/\d+\.\d{3} GBP; 100\.00 % of the month is measured/)
+    expect(text).toMatch(/1 entries hold values(.|\n)*[0-9a-f]{64}/)
+    expect((await show({ point: 'mill', month: '2013-02', withEntries: false })).join('\n')).toContain('no amount: register-fell')
+    expect(await show({ asOf: '1970-01-01T00:00:01Z' })).toEqual([expect.stringContaining('no bill of home for 2013-03')])
   })
 
   test('as of a date are what they were, after corrections, other assignments and new versions', async () => {

@@ -52,6 +52,8 @@ export class Database {
   /** Why the last attempt failed, while the database is away. */
   trouble: string | undefined
   readonly #patience = new AbortController()
+  /** Transactions that found no room and did not succeed since. */
+  readonly #withoutRoom = new Set<symbol>()
 
   constructor(private readonly options: DatabaseOptions) {
     this.pool = new pg.Pool({ connectionString: options.url, max: options.connections, connectionTimeoutMillis: 10_000 })
@@ -64,9 +66,23 @@ export class Database {
     this.pool.on('error', onLost)
   }
 
+  /** `trouble` does not tell: others than those that wait succeed meanwhile, such as find room in what there is. */
+  get isDiskFull(): boolean {
+    return this.#withoutRoom.size > 0
+  }
+
   /** Runs `work` in one transaction on one connection, and again while the database is away: `work` must bear that. Rejects with
    *  TransientError when patience ends; for room on a full disk it has no end. */
   async transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const mine = Symbol('transaction')
+    try {
+      return await this.#patiently(work, mine)
+    } finally {
+      this.#withoutRoom.delete(mine)
+    }
+  }
+
+  async #patiently<T>(work: (client: pg.PoolClient) => Promise<T>, mine: symbol): Promise<T> {
     const giveUpAt = Date.now() + (this.options.patienceMillis ?? PATIENCE_MILLIS)
     for (let wait = FIRST_PAUSE_MILLIS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MILLIS)) {
       try {
@@ -76,6 +92,7 @@ export class Database {
       } catch (error) {
         if (!isPassing(error)) throw error
         const isFull = isDiskFull(error)
+        if (isFull) this.#withoutRoom.add(mine)
         const what = isFull ? 'the disk of PostgreSQL is full' : 'PostgreSQL is away'
         this.trouble = `${what}: ${(error as Error).message}`
         const isOver = !isFull && Date.now() + wait > giveUpAt

@@ -58,7 +58,12 @@ export class PlainFollower {
   async start(): Promise<void> {
     const { kafka, config, logger, onFailure, groupPrefix = 'meterchain-projector' } = this.options
     const positions = []
-    for (const cursor of this.#cursors.values()) positions.push(await this.#positionOf(cursor))
+    const ends = new Map<Source, ReadonlyMap<number, OffsetRange>>()
+    for (const cursor of this.#cursors.values()) {
+      const { source } = cursor
+      if (!ends.has(source)) ends.set(source, await endOffsets(kafka, config.topicPrefix, source))
+      positions.push(await this.#positionOf(cursor, ends.get(source)?.get(cursor.lane)))
+    }
     for (const { topic, partition, offset } of positions) this.#reached.set(keyOf(topic, partition), offset)
     this.#reader = new LogReader({
       ...{ kafka, logger, positions, onFailure, topicPrefix: config.topicPrefix },
@@ -100,9 +105,10 @@ export class PlainFollower {
 
   /** What was deleted by age, before it was read, is passed over. Rows that the cursor does not cover, and that will come again, are
    *  deleted. */
-  async #positionOf({ source, lane, nextOffset }: Cursor): Promise<{ topic: Source; partition: number; offset: bigint }> {
-    const { kafka, config } = this.options
-    const ends = (await endOffsets(kafka, config.topicPrefix, source)).get(lane)
+  async #positionOf(
+    { source, lane, nextOffset }: Cursor,
+    ends: OffsetRange | undefined,
+  ): Promise<{ topic: Source; partition: number; offset: bigint }> {
     if (ends === undefined) throw new BugError(`topic ${source} has no partition ${lane}`)
     if (source === 'checkpoints' && (await this.#isRegained(ends, nextOffset))) return this.#fromStart()
     if (ends.high < nextOffset)

@@ -32,6 +32,8 @@ import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
 import { ContinuousAudit } from './repairs/continuous-audit.js'
 import { Replay } from './repairs/replay.js'
 import { Restorer } from './repairs/restorer.js'
+import { ServiceWatch } from './repairs/service-watch.js'
+import { services } from './repairs/services.js'
 
 export interface ProjectorDeps {
   readonly config: Config
@@ -69,12 +71,41 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     else given.onFatal(error)
   }
   const deps = { ...given, onFatal }
-  const metrics = createMetrics('projector')
   const connections = registry.state.lanes + 4
   const database = new Database({ url: deps.databaseUrl, logger, connections })
-  const recovered = await recover(database, registry.state)
+  const metrics = createMetrics('projector')
   const open = new OpenRepairs(deps.folder, logger)
   const tellAny = tellInto({ ...deps, metrics: metrics.registry })
+  const watch = new ServiceWatch({
+    ...{ open, tell: tellAny, logger, metrics: metrics.registry },
+    services: services({ config, databaseUrl: deps.databaseUrl, isDiskFull: () => database.isDiskFull }),
+  })
+  // from the first moment on: the database may be away now
+  watch.start()
+  try {
+    return await startWatched(deps, { database, metrics, open, tellAny, watch, end: () => (isStopping = true) })
+  } catch (error) {
+    await watch.stop()
+    throw error
+  }
+}
+
+interface Watched {
+  readonly database: Database
+  readonly metrics: Metrics
+  readonly open: OpenRepairs
+  readonly tellAny: TellRepair
+  readonly watch: ServiceWatch
+  /** What fails from now on is cut off. */
+  end(): void
+}
+
+async function startWatched(
+  deps: ProjectorDeps,
+  { database, metrics, open, tellAny, watch, end }: Watched,
+): Promise<RunningProjector> {
+  const { config, logger, registry, onFatal } = deps
+  const recovered = await recover(database, registry.state)
   await open.endCutOff('reproject', tellAny)
   const tell = open.through(tellAny, 'reproject')
   for (const lane of recovered.mended) await tellMended(lane, tell)
@@ -86,9 +117,10 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   const onLogFault = (fault: LogFault) => void restorer.found(fault)
   const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
   await replay.begin(new Map([...recovered.positions].map(([lane, { final }]) => [lane, final.height])))
-  const isReady = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
+  const hasTables = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
+  const isReady = () => (database.trouble === undefined ? watch.readiness() : hasTables())
   const health = await startHealthServer({ host: config.host, port: config.projectorPort, metrics, isReady })
-  const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady })
+  const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady: hasTables })
   const filling = await startFilling(
     {
       ...{ ...deps, database, groupPrefix: 'meterchain-projector', onLogFault },
@@ -109,8 +141,8 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
   )
   const { heights, caughtUp } = filling
   await restorer.start()
-  const watch = new CursorWatch(database, filling.places, () => replay.reached(heights()), onFatal)
-  watch.start()
+  const cursorWatch = new CursorWatch(database, filling.places, () => replay.reached(heights()), onFatal)
+  cursorWatch.start()
   const audit = startAudit(deps, auditMetrics(metrics.registry), tell, restorer)
   logger.info({ port: health.port, queryPort: query.port, lanes: recovered.positions.size }, 'projecting')
   return {
@@ -119,9 +151,9 @@ export async function startProjector(given: ProjectorDeps): Promise<RunningProje
     heights,
     caughtUp,
     stop: async () => {
-      isStopping = true
+      end()
       database.endPatience()
-      await Promise.all([query.stop(), audit.stop(), watch.stop(), restorer.stop()])
+      await Promise.all([query.stop(), audit.stop(), watch.stop(), cursorWatch.stop(), restorer.stop()])
       await filling.stop()
       await health.stop()
       await database.close()

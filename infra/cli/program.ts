@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { packageFolder } from '../services/downloads.js'
 import { auditCommand } from './commands/audit.js'
+import { billCommand } from './commands/bill.js'
 import { configCommand } from './commands/config.js'
 import { demoCommand } from './commands/demo.js'
 import { diffCommand } from './commands/diff.js'
@@ -34,7 +35,16 @@ export function createProgram(): Command {
     .version(version())
     .addHelpText('after', '\nSettings come from the environment: see meterchain config. A first look: meterchain demo')
   const commands = [upCommand(), downCommand(), statusCommand(), demoCommand(), simulateCommand(), importCommand()]
-  commands.push(verifyCommand(), auditCommand(), sqlCommand(), keysCommand(), topicsCommand(), migrateCommand(), configCommand())
+  commands.push(
+    verifyCommand(),
+    auditCommand(),
+    sqlCommand(),
+    billCommand(),
+    keysCommand(),
+    topicsCommand(),
+    migrateCommand(),
+    configCommand(),
+  )
   commands.push(registryCommand(), repairsCommand(), restoreCommand(), replayCommand(), diffCommand(), witnessCommand())
   for (const command of commands) program.addCommand(command)
   program.addCommand(superviseCommand(), { hidden: true })

@@ -32,6 +32,20 @@ test('a person is told what broke, why, what it took, and what is under way', ()
   expect(text).toContain('3 repairs: 1 completed, 1 under way, 1 failed')
 })
 
+test('an outage is told as what was away, and for how long', () => {
+  const away = {
+    kind: 'wait',
+    lane: null,
+    subject: 'PostgreSQL',
+    fault: 'database-away',
+    detail: 'it is back',
+    tookMillis: 61_500,
+  }
+  expect(repairLines([{ ...row, ...away }]).join('\n')).toMatch(
+    / wait .*│ PostgreSQL .*database-away .*completed .*61\.500 s .*projector .*it is back/,
+  )
+})
+
 test('where nothing broke, that is said', () => {
   expect(repairLines([])).toEqual(['nothing was repaired, and nothing is under way'])
 })

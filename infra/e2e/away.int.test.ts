@@ -8,6 +8,7 @@ import { startLoad } from '../testing/acknowledged-load.js'
 import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
+import { until } from '../testing/until.js'
 import { countReadings, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
@@ -41,25 +42,59 @@ async function whileAway(seed: number, happen: () => Promise<void>): Promise<voi
   expect(await verifyAndAudit(system.config)).toEqual({ counted })
 }
 
+interface Told {
+  readonly kind: string
+  readonly status: string
+  readonly fault: string
+  readonly tookMillis: number | null
+}
+
+/** What the projector told of waiting for that, once it was told so far. */
+async function toldOf(fault: string, status: string): Promise<Told> {
+  const all = async (): Promise<Told[]> =>
+    (await cliMust('repairs', '--json'))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .filter(({ kind }) => kind === 'wait')
+  const found = (rows: Told[]) => rows.find((each) => each.fault === fault && each.status === status)
+  return until(`${fault} is told as ${status}`, MINUTE, async () => found(await all()), all)
+}
+
 const away = (service: 'kafka' | 'postgres' | 'registry') => async () => {
   await endProcess(system.process(service), 0, 'SIGKILL')
   await pause(AWAY_MILLIS)
   await startServices(system.config)
 }
 
+async function wasTold(fault: string): Promise<void> {
+  const { tookMillis } = await toldOf(fault, 'completed')
+  expect(tookMillis).toBeGreaterThan(AWAY_MILLIS - 15_000)
+  expect(tookMillis).toBeLessThan(2 * AWAY_MILLIS)
+}
+
 fullTest(
   'the broker away for a minute under load: nothing is lost, nothing counts twice',
-  () => whileAway(11, away('kafka')),
+  async () => {
+    await whileAway(11, away('kafka'))
+    await wasTold('broker-away')
+  },
   6 * MINUTE,
 )
 fullTest(
   'PostgreSQL away for a minute under load: nothing is lost, nothing counts twice',
-  () => whileAway(12, away('postgres')),
+  async () => {
+    await whileAway(12, away('postgres'))
+    await wasTold('database-away')
+  },
   6 * MINUTE,
 )
 fullTest(
   'the registry server away for a minute under load: nothing is lost, nothing counts twice',
-  () => whileAway(13, away('registry')),
+  async () => {
+    await whileAway(13, away('registry'))
+    await wasTold('schema-registry-away')
+  },
   6 * MINUTE,
 )
 fullTest(
@@ -71,6 +106,7 @@ fullTest(
       await Promise.all(system.stageNames().map((name) => system.kill(name)))
       await system.untilReady()
       expect(isRunning(server)).toBe(false)
+      await toldOf('schema-registry-away', 'requested')
     }),
   6 * MINUTE,
 )

@@ -59,7 +59,7 @@ const LINE_TYPES = {
   currency: 'text',
   problems: 'text[]',
 }
-const PROOF = 'an audit down to the entries: meterchain bill POINT MONTH --proof FILE'
+const PROOF = 'the entries behind one: meterchain bill POINT MONTH --entries'
 
 const lines = (db: Kysely<unknown>) =>
   createView(

@@ -4,6 +4,7 @@ import type pg from 'pg'
 import { ALL_TABLES } from '../rows/all-tables.js'
 import { BLOCK_TABLES } from '../rows/tables.js'
 import { inSet, type SetPrefix } from '../schema-set.js'
+import { asOwner, type SetPlace } from './set-place.js'
 
 interface LeftOut {
   readonly definition: string
@@ -29,18 +30,35 @@ export async function leaveOutIndexes(client: pg.Client, set: SetPrefix): Promis
   await client.query('COMMIT')
 }
 
-/** Makes them, one after the other; each by as many workers as the server gives. Goes on where it was cut off. */
-export async function makeIndexes(client: pg.Client, onMade: (made: number, all: number) => void): Promise<void> {
-  await client.query(`SET maintenance_work_mem = '256MB'`)
-  const { rows } = await client.query<{ what: string }>(`SELECT what FROM migrations.unfinished WHERE kind = 'index'`)
-  for (const [made, { what }] of rows.entries()) {
-    onMade(made, rows.length)
-    await client.query('BEGIN')
-    await client.query(what)
-    await client.query(`DELETE FROM migrations.unfinished WHERE kind = 'index' AND what = $1`, [what])
-    await client.query('COMMIT')
+/** Connections that make them: an index of a table that is not large is made by one process of the server. */
+const MAKERS = 2
+
+/** Makes them, those of the largest tables first. Goes on where it was cut off. */
+export async function makeIndexes(place: SetPlace, set: SetPrefix, onMade: (made: number, all: number) => void): Promise<void> {
+  const { rows } = await asOwner(place, set, (client) =>
+    client.query<{ what: string }>(
+      `SELECT what FROM migrations.unfinished WHERE kind = 'index'
+        ORDER BY pg_table_size(substring(what FROM '^(?:ALTER TABLE|CREATE (?:UNIQUE )?INDEX \\S+ ON) (\\S+)')::regclass) DESC`,
+    ),
+  )
+  const left = rows.map(({ what }) => what)
+  const make = async (client: pg.Client) => {
+    await client.query(`SET maintenance_work_mem = '256MB'`)
+    for (let what = left.shift(); what !== undefined; what = left.shift()) {
+      await makeOne(client, what)
+      onMade(rows.length - left.length, rows.length)
+    }
   }
-  onMade(rows.length, rows.length)
+  await Promise.all(Array.from({ length: MAKERS }, () => asOwner(place, set, make)))
   // without figures the first queries would be planned as on empty tables
-  for (const { name } of ALL_TABLES) await client.query(`ANALYZE ${name}`)
+  await asOwner(place, set, async (client) => {
+    for (const { name } of ALL_TABLES) await client.query(`ANALYZE ${name}`)
+  })
+}
+
+async function makeOne(client: pg.Client, definition: string): Promise<void> {
+  await client.query('BEGIN')
+  await client.query(definition)
+  await client.query(`DELETE FROM migrations.unfinished WHERE kind = 'index' AND what = $1`, [definition])
+  await client.query('COMMIT')
 }

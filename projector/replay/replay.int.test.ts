@@ -4,6 +4,7 @@ import pino from 'pino'
 import { diffLines } from '../../infra/cli/commands/diff.js'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { createKafka } from '../../infra/kafka/client.js'
+import { fullTest } from '../../infra/testing/full.js'
 import { createTestDatabase, TEST_ROLE_PREFIX, type TestDatabase } from '../../infra/testing/postgres.js'
 import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
 import { until } from '../../infra/testing/until.js'
@@ -129,37 +130,41 @@ test('a replay that is stopped goes on where it was', async () => {
   await projecting.untilWhole('after the second replay')
 }, 150_000)
 
-test('the tables as of a height or a time stand beside the live ones, and a diff names what came since', async () => {
-  const { place } = deps()
-  await expect(replayUntil(deps(), '', { kind: 'height', height: 3n })).rejects.toThrow(RangeError)
-  await replayUntil(deps(), 'three_', { kind: 'height', height: 3n })
-  const asked = (sql: string) => projecting.asAdmin(async (client) => (await client.query(sql)).rows)
-  expect(
-    await asked('SELECT lane, count(*)::int, max(height)::int FROM three_ledger.blocks GROUP BY lane ORDER BY lane'),
-  ).toEqual([
-    { lane: 0, count: 3, max: 3 },
-    { lane: 1, count: 3, max: 3 },
-  ])
-  const [{ at }] = (await asked('SELECT max(final_at) AS at FROM ledger.blocks WHERE height <= 3')) as [{ at: Date }]
-  await replayUntil(deps(), 'then_', { kind: 'time', millis: at.getTime() })
-  expect(await asOwner(place, '', (client) => diffSets(client, 'three_', 'then_', 5))).toEqual([])
-  await asked('UPDATE then_store.registers SET value = value + 1 WHERE height = 3')
-  await asked('DELETE FROM then_ledger.votes WHERE lane = 0 AND height = 1')
-  const found = await asOwner(place, '', (client) => diffSets(client, 'three_', 'then_', 2))
-  expect(found).toMatchObject([
-    { table: 'ledger.votes', removed: expect.any(Number), added: 0, changed: 0 },
-    { table: 'store.registers', removed: 0, added: 0, changed: 20, examples: [{ what: 'changed' }, { what: 'changed' }] },
-  ])
-  expect(diffLines(found, 'three_', 'then_').join('\n')).toMatch(
-    /store.registers[ │|]+0[ │|]+0[ │|]+20(.|\n)*~ store.registers \{/,
-  )
-  expect(diffLines([], 'three_', '')).toEqual(['three and live hold the same rows'])
-  const since = await asOwner(place, '', (client) => diffSets(client, 'three_', '', 1))
-  expect(since.find(({ table }) => table === 'store.readings')).toMatchObject({
-    removed: 0,
-    added: projecting.readings - 60,
-    changed: 0,
-  })
-  await expect(replayUntil(deps(), 'three_', { kind: 'height', height: 3n })).rejects.toThrow(/are there already/)
-  await expect(replayUntil(deps(), 'c_', { kind: 'checkpoint', size: 7 })).rejects.toThrow('there is no checkpoint of size 7')
-}, 120_000)
+fullTest(
+  'the tables as of a height or a time stand beside the live ones, and a diff names what came since',
+  async () => {
+    const { place } = deps()
+    await expect(replayUntil(deps(), '', { kind: 'height', height: 3n })).rejects.toThrow(RangeError)
+    await replayUntil(deps(), 'three_', { kind: 'height', height: 3n })
+    const asked = (sql: string) => projecting.asAdmin(async (client) => (await client.query(sql)).rows)
+    expect(
+      await asked('SELECT lane, count(*)::int, max(height)::int FROM three_ledger.blocks GROUP BY lane ORDER BY lane'),
+    ).toEqual([
+      { lane: 0, count: 3, max: 3 },
+      { lane: 1, count: 3, max: 3 },
+    ])
+    const [{ at }] = (await asked('SELECT max(final_at) AS at FROM ledger.blocks WHERE height <= 3')) as [{ at: Date }]
+    await replayUntil(deps(), 'then_', { kind: 'time', millis: at.getTime() })
+    expect(await asOwner(place, '', (client) => diffSets(client, 'three_', 'then_', 5))).toEqual([])
+    await asked('UPDATE then_store.registers SET value = value + 1 WHERE height = 3')
+    await asked('DELETE FROM then_ledger.votes WHERE lane = 0 AND height = 1')
+    const found = await asOwner(place, '', (client) => diffSets(client, 'three_', 'then_', 2))
+    expect(found).toMatchObject([
+      { table: 'ledger.votes', removed: expect.any(Number), added: 0, changed: 0 },
+      { table: 'store.registers', removed: 0, added: 0, changed: 20, examples: [{ what: 'changed' }, { what: 'changed' }] },
+    ])
+    expect(diffLines(found, 'three_', 'then_').join('\n')).toMatch(
+      /store.registers[ │|]+0[ │|]+0[ │|]+20(.|\n)*~ store.registers \{/,
+    )
+    expect(diffLines([], 'three_', '')).toEqual(['three and live hold the same rows'])
+    const since = await asOwner(place, '', (client) => diffSets(client, 'three_', '', 1))
+    expect(since.find(({ table }) => table === 'store.readings')).toMatchObject({
+      removed: 0,
+      added: projecting.readings - 60,
+      changed: 0,
+    })
+    await expect(replayUntil(deps(), 'three_', { kind: 'height', height: 3n })).rejects.toThrow(/are there already/)
+    await expect(replayUntil(deps(), 'c_', { kind: 'checkpoint', size: 7 })).rejects.toThrow('there is no checkpoint of size 7')
+  },
+  120_000,
+)

@@ -5,11 +5,11 @@ import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Finalized } from '../../infra/chain/lane-reader.js'
 import type { Config } from '../../infra/config.js'
-import { endOffsets } from '../../infra/kafka/log-reader.js'
+import { endOffsets, type OffsetRange } from '../../infra/kafka/log-reader.js'
 import type { RegistryFollower } from '../../infra/registry/registry-follower.js'
 import type { Signatures } from '../../schemas/ed25519.js'
 import { TransientError } from '../../schemas/errors.js'
-import { plainPartitions } from '../cursors.js'
+import { type PlainSource, plainPartitions } from '../cursors.js'
 import { Database } from '../database.js'
 import { type Filling, startFilling } from '../fill.js'
 import { PlainFollower } from '../plain-follower.js'
@@ -18,7 +18,7 @@ import { LIVE, OLD, REPLAYED, type SetPrefix } from '../schema-set.js'
 import type { Batch } from '../write-block.js'
 import { commonExtent, type Digest, digests, readExtent } from './digest.js'
 import { copyForgotten } from './forgotten.js'
-import { makeIndexes } from './indexes.js'
+import { leaveOutIndexes, makeIndexes } from './indexes.js'
 import { asOwner, prepareSet, type SetPlace, stateOf } from './set-place.js'
 import { swap } from './swap.js'
 
@@ -68,13 +68,13 @@ const REGISTRY_PAUSE_MILLIS = 200
 export async function replay(deps: ReplayDeps): Promise<Replayed> {
   const { place } = deps
   await requireNoOld(place)
-  await prepareSet(place, REPLAYED, PURPOSE)
+  await prepareSet(place, REPLAYED, PURPOSE, leaveOutIndexes)
   const began = Date.now()
   const filled = await startFillingSet(deps, REPLAYED)
   try {
     const { filling } = filled
     await filled.untilFull()
-    await asOwner(place, REPLAYED, (client) => makeIndexes(client, filled.teller('indexes')))
+    await makeIndexes(place, REPLAYED, filled.teller('indexes'))
     const millis = Date.now() - began
     const drain = async () => {
       await deps.registry.caughtUp()
@@ -209,8 +209,10 @@ async function caughtUp(filling: Pick<Filling, 'caughtUp'>, ended: AbortSignal):
 /** Copied once: what a topic keeps no longer. */
 async function passForgotten({ kafka, config, place, registry }: ReplayDeps, set: SetPrefix): Promise<void> {
   await asOwner(place, LIVE, async (client) => {
+    const ends = new Map<PlainSource, ReadonlyMap<number, OffsetRange>>()
     for (const { source, lane } of plainPartitions(registry.state.lanes)) {
-      const low = (await endOffsets(kafka, config.topicPrefix, source)).get(lane)?.low ?? 0n
+      if (!ends.has(source)) ends.set(source, await endOffsets(kafka, config.topicPrefix, source))
+      const low = ends.get(source)?.get(lane)?.low ?? 0n
       if (low > 0n) await copyForgotten(client, set, { source, lane, low })
     }
   })

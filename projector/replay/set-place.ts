@@ -4,7 +4,6 @@ import type pg from 'pg'
 import { migrateDatabase, withClient } from '../migrate.js'
 import { rolesOf } from '../roles.js'
 import { LIVE, nameOf, type SetPrefix, schemasOf, useSet } from '../schema-set.js'
-import { leaveOutIndexes } from './indexes.js'
 
 export interface SetPlace {
   /** A role that is a member of the owner’s, connected to the database. */
@@ -36,8 +35,13 @@ export async function stateOf(client: pg.ClientBase, set: SetPrefix): Promise<Se
 }
 
 /** The set with all its tables, empty, or as far as it was filled. `purpose`: what it is filled with; rejects with Error where the set
- *  is there for another. */
-export async function prepareSet(place: SetPlace, set: SetPrefix, purpose: string): Promise<void> {
+ *  is there for another. `onMade`: once, when its tables are there. */
+export async function prepareSet(
+  place: SetPlace,
+  set: SetPrefix,
+  purpose: string,
+  onMade: (client: pg.Client, set: SetPrefix) => Promise<void>,
+): Promise<void> {
   await asOwner(place, set, async (client) => {
     const state = await stateOf(client, set)
     if (state === 'finished')
@@ -50,7 +54,7 @@ export async function prepareSet(place: SetPlace, set: SetPrefix, purpose: strin
       )
     const { database } = await currentDatabase(client)
     await migrateDatabase(client, database, rolesOf(place.rolePrefix), set)
-    if (state === 'none') await leaveOutIndexes(client, set)
+    if (state === 'none') await onMade(client, set)
   })
 }
 

@@ -2,7 +2,7 @@
 import type { ClientBase } from 'pg'
 import type { Finalized } from '../../infra/chain/lane-reader.js'
 import { LIVE, nameOf, type SetPrefix } from '../schema-set.js'
-import { makeIndexes } from './indexes.js'
+import { leaveOutIndexes, makeIndexes } from './indexes.js'
 import { type Counted, type ReplayDeps, startFillingSet } from './replay.js'
 import { asOwner, finishSet, prepareSet } from './set-place.js'
 
@@ -40,14 +40,14 @@ export async function replayUntil(deps: ReplayDeps, set: SetPrefix, bound: Bound
   if (set === LIVE) throw new RangeError('the live tables are not as of a time: name another set')
   const { place } = deps
   const tops = bound.kind === 'checkpoint' ? await asOwner(place, LIVE, (client) => topsOf(client, bound.size)) : undefined
-  await prepareSet(place, set, boundText(bound))
+  await prepareSet(place, set, boundText(bound), leaveOutIndexes)
   const filled = await startFillingSet(deps, set, (block) => isWithin(block, bound, tops))
   try {
     await filled.untilFull()
     if (tops !== undefined) await asOwner(place, set, (client) => requireTops(client, tops))
     const last = bound.kind === 'time' ? bound.millis : await asOwner(place, set, lastFinal)
     await filled.fillPlain(last)
-    await asOwner(place, set, (client) => makeIndexes(client, filled.teller('indexes')))
+    await makeIndexes(place, set, filled.teller('indexes'))
     await asOwner(place, set, (client) => finishSet(client, `${nameOf(set)}: ${boundText(bound)}`))
     return filled.counted()
   } finally {
