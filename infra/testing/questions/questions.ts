@@ -7,6 +7,8 @@ export interface Question {
   readonly note?: string
   /** It looks at every interval of a year: then it takes longer, and the page says so. */
   readonly isWhole?: boolean
+  /** The first feeder of London has nothing of it: the answer is of other households. */
+  readonly isElsewhere?: boolean
 }
 
 /** What the questions are asked about in a data set. */
@@ -122,6 +124,7 @@ HAVING max(last_interval) < (SELECT max(last_interval) FROM analytics.usage_poin
  WHERE rule = 'zero-run'
  ORDER BY ends_at - begins_at DESC, usage_point, begins_at LIMIT 5`,
     isWhole: true,
+    isElsewhere: true,
   },
   {
     title: 'Where are spikes in the data of a feeder?',
