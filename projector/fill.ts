@@ -18,6 +18,7 @@ import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
 import type { Recovered } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
+import type { Garbage } from './repairs/skipped-garbage.js'
 import type { Batch } from './write-block.js'
 
 export interface FillDeps {
@@ -38,6 +39,8 @@ export interface FillDeps {
   onWritten(batch: Batch): void
   /** Records of a log cannot be read; they are stepped over. */
   onLogFault?(fault: LogFault): void
+  /** A record that is none was stepped over. */
+  onGarbage?(garbage: Garbage): void
   /** Records of topic repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
   /** Topic checkpoints is not the one that was read: whether it leads to all that the tables hold. */
@@ -75,6 +78,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     certified: recovered.certified,
     positions: recovered.positions,
     ...(onLogFault !== undefined && { onLogFault }),
+    onGarbage: (lane, offset, reason) => deps.onGarbage?.({ topic: 'chain', partition: lane, offset, reason }),
     onFinal: async (finalized) => {
       const { lane } = finalized
       if (deps.isWanted?.(finalized) === false) return
@@ -90,12 +94,14 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     checkpoints: { registry: registry.state, verify: signatures.verify, witnesses: config.witnesses },
     registryReached: (size) => registry.reach(size),
     ...(onLogFault !== undefined && { onLogFault }),
+    onGarbage: (topic, partition, offset) => deps.onGarbage?.({ topic, partition, offset, reason: 'undecodable' }),
     ...(deps.onRepairs !== undefined && { onRepairs: deps.onRepairs }),
     ...(deps.isRegained !== undefined && { isRegained: deps.isRegained }),
   })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
   const isWhole = deps.isWanted === undefined
   const endEvents = isWhole ? registry.onEvent(keepRegistry) : () => undefined
+  const endSkips = registry.onSkip((offset, reason) => deps.onGarbage?.({ topic: 'registry', partition: 0, offset, reason }))
   if (isWhole) keepRegistry()
   await Promise.all([follower.start(), plain.start()])
   return {
@@ -113,6 +119,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     },
     stop: async () => {
       endEvents()
+      endSkips()
       await Promise.all([follower.stop(), plain.stop()])
       await idle()
       await registryRows.idle().catch(onFatal)

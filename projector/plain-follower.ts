@@ -13,7 +13,7 @@ import { deleteCheckpoints, foldRecord, type Reached, readFold, writeCheckpoints
 import type { WatchedPlace } from './cursor-watch.js'
 import { type Cursor, plainCursor, type Source, setCursor } from './cursors.js'
 import type { Database } from './database.js'
-import { deletePlain, newestCheckpointRecord, type PlainRecord, writePlain } from './plain-records.js'
+import { deletePlain, isOfTopic, newestCheckpointRecord, type PlainRecord, writePlain } from './plain-records.js'
 
 export interface PlainFollowerOptions {
   readonly kafka: Kafka
@@ -30,6 +30,8 @@ export interface PlainFollowerOptions {
   readonly untilMillis?: number
   /** Records of repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
+  /** What is none of its topic’s records, and in the tables or passed over. */
+  onGarbage?(topic: Source, partition: number, offset: bigint): void
   /** Records of a topic cannot be read; they are stepped over. */
   onLogFault?(fault: LogFault): void
   /** Topic checkpoints is not the one that was read. Whether it leads a reader with nothing else in hand to all that the tables hold:
@@ -157,6 +159,9 @@ export class PlainFollower {
     else if (fresh.length > 0)
       this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))
     if (topic === 'repairs') this.options.onRepairs?.(fresh)
+    const { onGarbage } = this.options
+    if (onGarbage === undefined) return
+    for (const { offset, value } of fresh) if (!isOfTopic(cursor.source, value)) onGarbage(cursor.source, partition, offset)
   }
 
   async #takeUpCheckpoints(offset: bigint): Promise<void> {

@@ -1,7 +1,7 @@
 /** Topics without blocks: what the door refused, what broke and was repaired, and checkpoints as they came. */
 import type { ClientBase } from 'pg'
 import { faultOfCode } from '../schemas/faults.js'
-import { decodeRejection, decodeRepair } from '../schemas/records.js'
+import { decodeChainRecord, decodeCosignature, decodeRejection, decodeRepair } from '../schemas/records.js'
 import { type Cursor, moveCursor, plainCursor, type Source } from './cursors.js'
 import { copyRows } from './database.js'
 import { storable, storableMillis } from './rows/storable.js'
@@ -49,6 +49,13 @@ export function plainRows(source: Source, lane: number, records: readonly PlainR
   const [table, rowOf] =
     source === 'repairs' ? ([REPAIR_EVENTS, repairEventRow] as const) : ([DOOR_REJECTIONS, doorRejectionRow] as const)
   return { table, rows: records.map((record) => rowOf(lane, record)).filter((row) => row !== undefined) }
+}
+
+/** Whether a record is one of those that the topic is for. */
+export function isOfTopic(source: Source, value: Buffer | null): boolean {
+  if (source === 'repairs') return decodeRepair(value) !== undefined
+  if (source === 'rejections') return decodeRejection(value) !== undefined
+  return decodeChainRecord(value) !== undefined || decodeCosignature(value) !== undefined
 }
 
 /** Rows of offsets from one on and before another. */

@@ -34,6 +34,7 @@ import { Replay } from './repairs/replay.js'
 import { Restorer } from './repairs/restorer.js'
 import { ServiceWatch } from './repairs/service-watch.js'
 import { services } from './repairs/services.js'
+import { SkippedGarbage } from './repairs/skipped-garbage.js'
 
 export interface ProjectorDeps {
   readonly config: Config
@@ -115,6 +116,7 @@ async function startWatched(
     restore: (topic) => restoreFromTables(topic, deps),
   })
   const onLogFault = (fault: LogFault) => void restorer.found(fault)
+  const garbage = new SkippedGarbage({ tell: tellAny, logger })
   const replay = new Replay({ folder: deps.folder, chainId: hex(registry.state.chainId), tell })
   await replay.begin(new Map([...recovered.positions].map(([lane, { final }]) => [lane, final.height])))
   const hasTables = () => (database.trouble === undefined ? { ready: true } : { ready: false, why: database.trouble })
@@ -134,6 +136,7 @@ async function startWatched(
           noteEvidence(block.evidence)
         }
       },
+      onGarbage: (found) => garbage.found(found),
       onRepairs: (records) => restorer.takeRepairs(records),
       isRegained: (fault) => (config.restore ? restorer.regain(fault) : isWholeIn('checkpoints', deps)),
     },
@@ -155,6 +158,7 @@ async function startWatched(
       database.endPatience()
       await Promise.all([query.stop(), audit.stop(), watch.stop(), cursorWatch.stop(), restorer.stop()])
       await filling.stop()
+      await garbage.stop()
       await health.stop()
       await database.close()
     },

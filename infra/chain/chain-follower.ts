@@ -26,6 +26,8 @@ export interface ChainFollowerOptions {
   /** In order for each lane; awaited. The registry has reached the block's size. */
   onFinal(finalized: Finalized): Promise<void> | void
   onSkipped?(lane: number, offset: bigint, reason: string): void
+  /** A record that should not be there: skipped, and not because it came late or twice. */
+  onGarbage?(lane: number, offset: bigint, reason: string): void
   onFailure(error: Error): void
   /** The log has lost records; it goes on without them. */
   onLogFault?(fault: LogFault): void
@@ -116,5 +118,6 @@ export class ChainFollower {
     this.options.onSkipped?.(lane, offset, reason)
     if (outcome.kind === 'skipped' && isOrdinarySkip(outcome.reason)) return
     this.options.logger.warn({ lane, offset: String(offset), reason }, 'a record of the chain was skipped')
+    this.options.onGarbage?.(lane, offset, reason)
   }
 }

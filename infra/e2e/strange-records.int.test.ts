@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import kafkajs from 'kafkajs'
+import { decodeRepair, type Repair } from '../../schemas/records.js'
+import { readLog } from '../kafka/log-reader.js'
 import { TOPIC_NAMES, TopicMismatchError, topicName, topicSpecs } from '../kafka/topics.js'
 import type { TopicName } from '../stage.js'
 import { Authorities } from '../testing/authorities.js'
@@ -153,8 +155,24 @@ test(
   MINUTE,
 )
 
+/** What was told in topic repairs of garbage that was stepped over. */
+async function skips(): Promise<Repair[]> {
+  const { kafka, config } = all
+  const told: Repair[] = []
+  for await (const { value } of readLog({
+    kafka: all.kafka,
+    logger: all.logger,
+    topicPrefix: all.config.topicPrefix,
+    ...place,
+  })) {
+    const event = decodeRepair(value)
+    if (event?.kind === 'skip') told.push(event)
+  }
+  return told
+}
+
 test(
-  'verify and audit find nothing after all that',
+  'verify and audit find nothing after all that; what garbage the projector stepped over is told',
   async () => {
     const { fault, summary } = await verify({
       source: kafkaSource(all.kafka, all.config.topicPrefix),
@@ -164,6 +182,15 @@ test(
     expect(Object.keys(summary.skipped).length).toBeGreaterThan(0)
     const audited = await projectAndAudit(open.runtime, { ...all.config, projectorPort: 0, queryPort: 0 })
     expect(audited).toMatchObject({ differenceCount: 0 })
+    // that projector saw the topics from their starts; what garbage registry had was folded before
+    const told = await skips()
+    expect([...new Set(told.map(({ subject }) => subject))].sort()).toEqual(
+      ['chain', 'checkpoints', 'rejections', 'repairs'].map((topic) => `topic ${topic}`),
+    )
+    for (const { id } of told)
+      expect(told.filter((each) => each.id === id).map(({ status }) => status)).toEqual(['requested', 'completed'])
+    const ofChain = told.find(({ subject }) => subject === 'topic chain')?.detail
+    expect(ofChain).toMatch(/^\d\d records that are none, offsets \d+ to \d+: undecodable \d+/)
   },
   MINUTE,
 )

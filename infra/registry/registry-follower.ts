@@ -54,6 +54,7 @@ export class RegistryFollower {
   readonly #admin: Admin
   readonly #waiters = new Waiters()
   readonly #listeners = new Set<(folded: FoldedEvent) => void>()
+  readonly #skipListeners = new Set<(offset: bigint, code: string) => void>()
   #reader: LogReader | undefined
   /** Offset before which all is folded: beyond the last record lie offsets that hold none, where a stranger used transactions. */
   #reached = 0n
@@ -137,6 +138,12 @@ export class RegistryFollower {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Calls for each record that does not count, with the code of its reason. Gives the way to end that. */
+  onSkip(listener: (offset: bigint, code: string) => void): () => void {
+    this.#skipListeners.add(listener)
+    return () => this.#skipListeners.delete(listener)
+  }
+
   async close(): Promise<void> {
     this.#isRunning = false
     await this.#reader?.stop()
@@ -205,6 +212,7 @@ export class RegistryFollower {
     const code = reason.slice(0, reason.indexOf(':'))
     this.skipped.set(code, (this.skipped.get(code) ?? 0) + 1)
     this.#options.logger.warn({ offset: Number(offset), reason }, 'a record of registry does not count')
+    for (const listener of this.#skipListeners) listener(offset, code)
   }
 
   #fail(error: Error): void {
