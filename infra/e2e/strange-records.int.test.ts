@@ -159,12 +159,8 @@ test(
 async function skips(): Promise<Repair[]> {
   const { kafka, config } = all
   const told: Repair[] = []
-  for await (const { value } of readLog({
-    kafka: all.kafka,
-    logger: all.logger,
-    topicPrefix: all.config.topicPrefix,
-    ...place,
-  })) {
+  const { topicPrefix } = config
+  for await (const { value } of readLog({ kafka, topicPrefix, topic: 'repairs', partition: 0, from: 0n })) {
     const event = decodeRepair(value)
     if (event?.kind === 'skip') told.push(event)
   }
