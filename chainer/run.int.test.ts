@@ -94,9 +94,12 @@ test('a lane whose readings were lost goes on in a new source epoch, after the s
   expect(finals.at(-1)?.header.height).toBeGreaterThan(state.final.height)
   const other = await all.untilCovered(1, await all.send(1, [Buffer.from('x')]))
   expect(other.at(-1)?.header).toMatchObject({ sourceEpoch: 1, count: 1 })
-  const told = []
-  const part = { kafka: all.kafka, topicPrefix: all.config.topicPrefix }
-  for await (const { value } of readLog({ ...part, topic: 'repairs', partition: 1, from: 0n })) told.push(decodeRepair(value))
+  const part = { kafka: all.kafka, topicPrefix: all.config.topicPrefix, topic: 'repairs', partition: 1, from: 0n } as const
+  const told = await until('both ends of the repair are told', 20_000, async () => {
+    const events = []
+    for await (const { value } of readLog(part)) events.push(decodeRepair(value))
+    return events.length >= 2 && events
+  })
   const epoch = { id: 'epoch/1/1', kind: 'epoch', lane: 1, fault: 'readings-lost', by: 'authority-1' }
   expect(told).toMatchObject([
     { ...epoch, status: 'requested' },

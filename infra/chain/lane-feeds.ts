@@ -41,6 +41,8 @@ export class LaneFeed {
   isPaused = false
   /** A block is final by the log, and not everybody here has taken it yet: nothing may be decided on what stands between. */
   isSettling = false
+  /** The registry has a newer source epoch: what is pending is of the old one, and who reads it must begin again. */
+  isOutdated = false
   /** First offset of `readings` that is known here: what is before was deleted when we came. */
   private readingsFrom: bigint
 
@@ -59,7 +61,7 @@ export class LaneFeed {
 
   /** Whether the chain has been read to its end as last seen, and all that it made final has been taken. */
   get isAtEnd(): boolean {
-    return !this.isSettling && this.chainEnd >= 0n && this.reader.nextOffset >= this.chainEnd
+    return !this.isSettling && !this.isOutdated && this.chainEnd >= 0n && this.reader.nextOffset >= this.chainEnd
   }
 
   /** Last offset of this source epoch that final blocks cover. */
@@ -153,8 +155,10 @@ export class LaneFeeds {
     for (const feed of this.feeds.values()) feed.skipDeleted(ranges.get(feed.lane)?.low ?? 0n)
     this.endEvents = options.registry.onEvent(({ event }) => {
       const { content } = event.body
-      if (content.kind === 'SetSourceEpoch' && this.feeds.has(content.lane))
-        onFailure(new TransientError(`lane ${content.lane} has a new source epoch: its readings are read from their start`))
+      const feed = content.kind === 'SetSourceEpoch' ? this.feeds.get(content.lane) : undefined
+      if (feed === undefined) return
+      feed.isOutdated = true
+      onFailure(new TransientError(`lane ${feed.lane} has a new source epoch: its readings are read from their start`))
     })
     this.reader = new LogReader({
       ...{ kafka, groupId, logger, onFailure, topicPrefix: config.topicPrefix },

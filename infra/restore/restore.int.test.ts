@@ -333,7 +333,7 @@ describe('by itself', () => {
     MINUTE,
   )
 
-  test(
+  fullTest(
     'checkpoints, deleted and made again: the projector appends them before it goes on, with the signatures of their heads',
     async () => {
       for (let i = 0; i < 3; i++) await line.sendCheckpoint()
@@ -364,7 +364,7 @@ describe('by itself', () => {
       await line.repairs('restore', damagedAt, (rows) => rows.length > 0)
       expect(await planned('checkpoints', async (plan) => [plan.isWhole, plan.partitions[0]?.inLog])).toEqual([true, 5n])
     },
-    MINUTE,
+    3 * MINUTE,
   )
 })
 
