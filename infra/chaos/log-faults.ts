@@ -1,5 +1,6 @@
 /** Topics that lose records: on the broker's disk, or by somebody who may delete. */
 import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { decodeChainRecord, decodeRegistryEvent } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import { recreateTopic, topicName } from '../kafka/topics.js'
@@ -156,8 +157,23 @@ export const chainCutOff: Fault = {
   },
 }
 
-/** At least so many are acknowledged and in no block. */
+/** So many are acknowledged and in no block, if there are as many: at the end of a day of messages a sender waits until all count. */
 const LOST_READINGS = 60
+const LOSING_MILLIS = 5_000
+const LOSING_TIMES = 10
+
+/** Stops the chainers while readings wait for their block. */
+async function withWaitingReadings({ load }: World, stop: () => void, goOn: () => void): Promise<string[]> {
+  for (let time = 0; time < LOSING_TIMES; time++) {
+    stop()
+    await Promise.race([load.untilMore(LOST_READINGS), pause(LOSING_MILLIS)])
+    const waiting = load.unconfirmed().filter((leaf) => load.acknowledged.has(leaf))
+    if (waiting.length > 0) return waiting
+    goOn()
+    await load.untilMore(1)
+  }
+  throw new Error('all that was acknowledged counted already')
+}
 
 export const readingsLost: Fault = {
   kind: 'readings-lost',
@@ -165,13 +181,11 @@ export const readingsLost: Fault = {
   inject: async (world) => {
     const { config, load } = world
     const chainers = world.authorities.map((id) => `chainer-${id}`)
-    signal(world, chainers, 'SIGSTOP')
-    await load.untilMore(LOST_READINGS)
-    const lost = load.unconfirmed().filter((leaf) => load.acknowledged.has(leaf))
+    const goOn = () => signal(world, chainers, 'SIGCONT')
+    const lost = await withWaitingReadings(world, () => signal(world, chainers, 'SIGSTOP'), goOn)
     await recreateTopic(kafkaOf(world), config, 'readings')
-    signal(world, chainers, 'SIGCONT')
+    goOn()
     const at = Date.now()
-    if (lost.length === 0) throw new Error('all that was acknowledged counted already')
     const lanes = Array.from({ length: config.lanes }, (_, lane) => lane)
     await byAllAuthorities(world, (state) =>
       lanes.map((lane) => ({ kind: 'SetSourceEpoch', lane, epoch: sourceEpochOf(state.governanceAt(state.size), lane) + 1 })),
