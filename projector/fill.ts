@@ -13,6 +13,7 @@ import type { Signatures } from '../schemas/ed25519.js'
 import { BugError } from '../schemas/errors.js'
 import type { FinalBlock } from '../schemas/lane-fold.js'
 import type { WatchedPlace } from './cursor-watch.js'
+import type { Source } from './cursors.js'
 import type { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
 import { PlainFollower } from './plain-follower.js'
@@ -64,7 +65,7 @@ export interface Filling {
 
 /** Goes on where the set's cursors stand. */
 export async function startFilling(deps: FillDeps, recovered: Recovered): Promise<Filling> {
-  const { config, logger, kafka, registry, signatures, database, groupPrefix, onFatal, onLogFault } = deps
+  const { config, logger, kafka, registry, signatures, database, groupPrefix, onFatal, onLogFault, onGarbage } = deps
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const writers = startWriters(deps, registryRows, recovered)
   const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
@@ -78,7 +79,9 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     certified: recovered.certified,
     positions: recovered.positions,
     ...(onLogFault !== undefined && { onLogFault }),
-    onGarbage: (lane, offset, reason) => deps.onGarbage?.({ topic: 'chain', partition: lane, offset, reason }),
+    ...(onGarbage !== undefined && {
+      onGarbage: (partition: number, offset: bigint, reason: string) => onGarbage({ topic: 'chain', partition, offset, reason }),
+    }),
     onFinal: async (finalized) => {
       const { lane } = finalized
       if (deps.isWanted?.(finalized) === false) return
@@ -94,14 +97,17 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     checkpoints: { registry: registry.state, verify: signatures.verify, witnesses: config.witnesses },
     registryReached: (size) => registry.reach(size),
     ...(onLogFault !== undefined && { onLogFault }),
-    onGarbage: (topic, partition, offset) => deps.onGarbage?.({ topic, partition, offset, reason: 'undecodable' }),
+    ...(onGarbage !== undefined && {
+      onGarbage: (topic: Source, partition: number, offset: bigint) =>
+        onGarbage({ topic, partition, offset, reason: 'undecodable' }),
+    }),
     ...(deps.onRepairs !== undefined && { onRepairs: deps.onRepairs }),
     ...(deps.isRegained !== undefined && { isRegained: deps.isRegained }),
   })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
   const isWhole = deps.isWanted === undefined
   const endEvents = isWhole ? registry.onEvent(keepRegistry) : () => undefined
-  const endSkips = registry.onSkip((offset, reason) => deps.onGarbage?.({ topic: 'registry', partition: 0, offset, reason }))
+  const endSkips = registry.onSkip((offset, reason) => onGarbage?.({ topic: 'registry', partition: 0, offset, reason }))
   if (isWhole) keepRegistry()
   await Promise.all([follower.start(), plain.start()])
   return {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import pino from 'pino'
 import { DoorClient } from '../../ingest/meter/door-client.js'
 import { MeterStore } from '../../ingest/meter/meter-store.js'
+import type { Hash } from '../../schemas/hash.js'
 import type { EnrolledMeter } from '../../schemas/records.js'
 import type { Config } from '../config.js'
 import { enrolMeters } from '../registry/enrol.js'
@@ -32,19 +33,28 @@ export async function withSender<T>(config: Config, doorUrl: string, use: (sende
   if (other !== undefined) throw new Error(`another command (pid ${other.pid}) sends readings with ${config.home}: wait for it`)
   try {
     return await withRuntime(config, 'sender', pino({ level: 'silent' }), async ({ registry, writer, ids }) => {
-      const store = new MeterStore({ path: join(config.home, 'meters'), chainId: registry.state.chainId })
-      const door = new DoorClient({ url: doorUrl, connections: CONNECTIONS })
       const enrol = async (meters: readonly EnrolledMeter[]) => {
         await enrolMeters(registry, writer, ids, meters, [await loadAuthorityKey(config)])
       }
-      try {
-        return await use({ store, door, doorUrl, enrol })
-      } finally {
-        await door.close()
-        await store.close()
-      }
+      return withStoreAndDoor(config, { chainId: registry.state.chainId, doorUrl, enrol }, use)
     })
   } finally {
     rmSync(lock, { force: true })
+  }
+}
+
+/** A sender on the home's meters, closed afterwards. */
+export async function withStoreAndDoor<T>(
+  config: Config,
+  { chainId, doorUrl, enrol }: Pick<Sender, 'doorUrl' | 'enrol'> & { chainId: Hash },
+  use: (sender: Sender) => Promise<T>,
+): Promise<T> {
+  const store = new MeterStore({ path: join(config.home, 'meters'), chainId })
+  const door = new DoorClient({ url: doorUrl, connections: CONNECTIONS })
+  try {
+    return await use({ store, door, doorUrl, enrol })
+  } finally {
+    await door.close()
+    await store.close()
   }
 }
