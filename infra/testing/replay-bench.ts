@@ -11,6 +11,7 @@ import pino from 'pino'
 import { Database } from '../../projector/database.js'
 import { startFilling } from '../../projector/fill.js'
 import { migrate, urlOf, withClient } from '../../projector/migrate.js'
+import { UNPACKED } from '../../projector/migrations/0013-sources.js'
 import { recover } from '../../projector/recover.js'
 import { type Replayed, replay } from '../../projector/replay/replay.js'
 import type { Profile } from '../../schemas/records.js'
@@ -206,17 +207,14 @@ function entryOf(meter: SignedMeter | undefined, intervals: number): Buffer {
 async function copyRate(url: string): Promise<number> {
   return withClient(url, async (client) => {
     const chunks: Buffer[] = []
-    await pipeline(
-      client.query(copyTo('COPY store.intervals TO STDOUT (FORMAT binary)')),
-      async (rows: AsyncIterable<Buffer>) => {
-        for await (const part of rows) chunks.push(Buffer.from(part))
-      },
-    )
+    await pipeline(client.query(copyTo(`COPY (${UNPACKED}) TO STDOUT (FORMAT binary)`)), async (rows: AsyncIterable<Buffer>) => {
+      for await (const part of rows) chunks.push(Buffer.from(part))
+    })
     const whole = Buffer.concat(chunks.splice(0))
     const parts = Array.from({ length: Math.ceil(whole.length / 262_144) }, (_, i) =>
       whole.subarray(i * 262_144, (i + 1) * 262_144),
     )
-    await client.query('CREATE TABLE public.bare (LIKE store.intervals)')
+    await client.query(`CREATE TABLE public.bare AS ${UNPACKED} LIMIT 0`)
     const began = performance.now()
     await pipeline(Readable.from(parts), client.query(copyFrom('COPY public.bare FROM STDIN (FORMAT binary)')))
     const millis = performance.now() - began
