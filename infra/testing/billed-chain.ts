@@ -55,8 +55,9 @@ export class BilledChain {
     if (this.#waiting.length === ENTRIES) this.seal()
   }
 
-  seal(): void {
-    this.blocks.push(this.#lane.finalize(this.#waiting))
+  /** `finalAt`: milliseconds since 1970. */
+  seal(finalAt?: number): void {
+    this.blocks.push(this.#lane.finalize(this.#waiting, [], finalAt))
     this.#waiting = []
   }
 
