@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { isPassing } from '../database.js'
+import type { RowSource } from './row-source.js'
 
 export interface ReadOnlyOptions {
   /** The writer’s: schemas ledger and store are not open to analysts. Its sessions here cannot write. */
@@ -21,7 +22,7 @@ export class UnavailableError extends Error {
 const CANCELLED = '57014'
 
 /** PostgreSQL for queries: few connections, a bound for each statement, nothing is tried twice. */
-export class ReadOnlyDatabase {
+export class ReadOnlyDatabase implements RowSource {
   readonly #pool: pg.Pool
 
   constructor({ url, logger, connections, statementMillis, waitMillis }: ReadOnlyOptions) {
