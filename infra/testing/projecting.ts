@@ -269,8 +269,10 @@ export class Projecting {
       async () => {
         const { rows } = await this.asAdmin((client) =>
           client.query<ToldRepairRow>(
+            // what a place loses a second time is told under the id of the first
             `SELECT lane, subject, fault, detail, by FROM analytics.repairs
-              WHERE kind = $1 AND status = 'completed' AND took IS NOT NULL AND requested_at >= $2 ORDER BY requested_at`,
+              WHERE kind = $1 AND status = 'completed' AND took IS NOT NULL AND completed_at >= $2
+                AND id IN (SELECT id FROM analytics.repair_events WHERE status = 'requested' AND at >= $2) ORDER BY completed_at`,
             [kind, since],
           ),
         )

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import { RowStream } from '../audit/row-stream.js'
 import { isPassing } from '../database.js'
+import type { RowSource } from './row-source.js'
 
 export interface ReadOnlyOptions {
   /** The writer’s: its sessions here take on the role of readers, which sees everything and can change nothing. */
@@ -52,7 +53,7 @@ const BECOME_READER = `SELECT set_config('role', regexp_replace(rolname, '_owner
   FROM pg_namespace JOIN pg_roles o ON o.oid = nspowner WHERE nspname = 'ledger'`
 
 /** PostgreSQL for queries: few connections, a bound for each statement, nothing is tried twice. */
-export class ReadOnlyDatabase {
+export class ReadOnlyDatabase implements RowSource {
   readonly #pool: pg.Pool
   readonly #streams: pg.Pool
 
