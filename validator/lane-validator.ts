@@ -85,7 +85,7 @@ export class LaneValidator implements VotedLog {
     this.voter.decided()
     await deps.onVerdict(finalized, mine?.notCounted, differences)
     await deps.onJudged(finalized, judgement)
-    deps.states.commit(feed.lane, feed.reader.position, judgement.states)
+    deps.states.commit(feed.lane, feed.reader.position, judgement.states, finalized)
   }
 
   private adopt(finalized: Finalized): { judgement: BlockJudgement; differences: readonly Adopted[] } {

@@ -19,6 +19,7 @@ import type { Repair, Vote } from '../schemas/records.js'
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import type { RegistryState } from '../schemas/registry/state.js'
 import { messageBuilder, TAGS } from '../schemas/tags.js'
+import { appendAgain } from './append-again.js'
 import type { CheckpointGuard } from './checkpoints/guard.js'
 import { type Checkpoints, startCheckpoints } from './checkpoints/start.js'
 import { Disagreements } from './disagreement.js'
@@ -87,6 +88,9 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
         logger.warn({ lane: feed.lane, offset: String(offset), reason }, 'a record was skipped')
     },
     onFailure: onFatal,
+    onShort: async (lane) => {
+      if (states.records !== undefined) await appendAgain(states.records, { topic: 'chain', lane, partition: lane }, deps)
+    },
   })
   const reseals = new Map(lanes.map((lane) => [lane, new Reseals(lane, registry.state.chainId, key.id)]))
   /** What an old log tells was told when it was new. */

@@ -53,11 +53,12 @@ export class KeptFinals {
     return rest
   }
 
-  /** Keeps the checkpoint and drops what it covers, each lane up to its height: all or nothing. */
-  save(checkpoint: string, covered: Iterable<readonly [lane: number, height: bigint]>): void {
+  /** Keeps the checkpoint, does `also`, and drops what it covers, each lane up to its height: all or nothing. */
+  save(checkpoint: string, covered: Iterable<readonly [lane: number, height: bigint]>, also: () => void = () => undefined): void {
     const sum = checksumOf('checkpoint', Buffer.from(checkpoint)).toString('hex')
     this.root.transactionSync(() => {
       this.saved.put('newest', sum + checkpoint)
+      also()
       for (const [lane, height] of covered) {
         const range = { start: [lane, 0] as Place, end: [lane, Number(height) + 1] as Place }
         for (const key of [...this.finals.getKeys(range)]) this.finals.remove(key)

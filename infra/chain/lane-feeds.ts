@@ -130,6 +130,8 @@ export interface LaneFeedsOptions {
   onFailure(error: Error): void
   /** The log has lost records; it goes on without them. */
   onLogFault?(fault: LogFault): void
+  /** The lane is not in the log as far as it was read here. Awaited before it is read on. */
+  onShort?(lane: number): Promise<void>
 }
 
 export class LaneFeeds {
@@ -150,7 +152,8 @@ export class LaneFeeds {
     const { options } = this
     const { kafka, groupId, logger, config, onFailure, onLogFault } = options
     const readers = [...this.feeds.values()].map((feed) => feed.reader)
-    await rewindWrongPlaces(readers, { kafka, topicPrefix: config.topicPrefix, logger, ...(onLogFault && { onLogFault }) })
+    const hints = { kafka, topicPrefix: config.topicPrefix, logger, ...(onLogFault && { onLogFault }) }
+    for (const { lane } of await rewindWrongPlaces(readers, hints)) await options.onShort?.(lane)
     const ranges = await endOffsets(kafka, config.topicPrefix, 'readings')
     for (const feed of this.feeds.values()) feed.skipDeleted(ranges.get(feed.lane)?.low ?? 0n)
     this.endEvents = options.registry.onEvent(({ event }) => {

@@ -26,17 +26,18 @@ export interface PlaceHints {
 }
 
 /** Sends those back to the start of the log whose place is not after the certificate of their final block: there they skip what is
- *  final already. */
+ *  final already. Resolves to them. */
 export async function rewindWrongPlaces(
   readers: Iterable<LaneReader>,
   { kafka, topicPrefix, logger, onLogFault }: PlaceHints,
   topic: 'chain' | 'checkpoints' = 'chain',
-): Promise<void> {
+): Promise<LaneReader[]> {
   const ends = await endOffsets(kafka, topicPrefix, topic)
   const partitionOf = ({ lane }: LaneReader) => (topic === 'chain' ? lane : 0)
   const rangeOf = (reader: LaneReader) => ends.get(partitionOf(reader)) ?? { low: 0n, high: 0n }
   const placed = [...readers].filter((reader) => reader.nextOffset > 0n || rangeOf(reader).low > 0n)
-  if (placed.length === 0) return
+  const rewound: LaneReader[] = []
+  if (placed.length === 0) return rewound
   await LogLook.with(kafka, async (look) => {
     for (const reader of placed) {
       const [partition, range] = [partitionOf(reader), rangeOf(reader)]
@@ -47,10 +48,12 @@ export async function rewindWrongPlaces(
         'this is not the log that it was: the lane is read from its start, and what is missing in it is asked for',
       )
       reader.rewind(range.low)
+      rewound.push(reader)
       const detail = `it holds offsets ${range.low} to ${range.high}, and ${from} does not follow the certificate of height ${state.final.height}`
       onLogFault?.({ topic, partition, fault: 'records-lost', from, detail })
     }
   })
+  return rewound
 }
 
 const isWithin = ({ nextOffset }: LaneReader, { low, high }: OffsetRange) => low < nextOffset && nextOffset <= high

@@ -69,17 +69,17 @@ export function repairsSince(world: World, kind: string, since: number): Promise
   })
 }
 
-/** Whether every lane has a block in the tables that became final after the fault, and all stages are ready. */
+/** Whether every lane has a block in the tables that was sealed after the fault, and all stages are ready. */
 export async function goesOn(world: World, { at, isWithoutStages = false }: Injected): Promise<boolean> {
   if ((await lanesMoved(world, at)) < world.config.lanes) return false
   return isWithoutStages || (await systemStatus(world.config)).stages.every(({ isReady }) => isReady)
 }
 
-/** How many lanes have at least `blocks` in the tables that became final after `since`. */
+/** How many lanes have at least `blocks` in the tables that were sealed after `since`: when they became final, a restored log says anew. */
 export function lanesMoved(world: World, since: number, blocks = 1): Promise<number> {
   return withTables(world, async (client) => {
     const { rows } = await client.query(
-      'SELECT lane FROM analytics.blocks WHERE final_at > $1 GROUP BY lane HAVING count(*) >= $2',
+      'SELECT lane FROM analytics.blocks WHERE sealed_at > $1 GROUP BY lane HAVING count(*) >= $2',
       [new Date(since), blocks],
     )
     return rows.length

@@ -41,6 +41,8 @@ export interface CheckpointFeedOptions {
   onFailure(error: Error): void
   /** The topic has lost records; it goes on without them. */
   onLogFault?(fault: LogFault): void
+  /** The topic does not hold what was read here before. Awaited before it is read on. */
+  onShort?(): Promise<void>
 }
 
 export class CheckpointFeed {
@@ -63,7 +65,8 @@ export class CheckpointFeed {
   async start(): Promise<void> {
     const { kafka, groupId, logger, config, onFailure, onLogFault } = this.options
     const { topicPrefix } = config
-    await rewindWrongPlaces([this.reader], { kafka, topicPrefix, logger, ...(onLogFault && { onLogFault }) }, 'checkpoints')
+    const hints = { kafka, topicPrefix, logger, ...(onLogFault && { onLogFault }) }
+    if ((await rewindWrongPlaces([this.reader], hints, 'checkpoints')).length > 0) await this.options.onShort?.()
     this.records = new LogReader({
       ...{ kafka, groupId, logger, onFailure, topicPrefix },
       positions: [{ topic: 'checkpoints', partition: 0, offset: this.reader.nextOffset }],

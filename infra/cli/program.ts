@@ -9,6 +9,7 @@ import { configCommand } from './commands/config.js'
 import { demoCommand } from './commands/demo.js'
 import { diffCommand } from './commands/diff.js'
 import { downCommand } from './commands/down.js'
+import { exportCommand } from './commands/export.js'
 import { importCommand } from './commands/import.js'
 import { keysCommand } from './commands/keys.js'
 import { migrateCommand } from './commands/migrate.js'
@@ -40,6 +41,7 @@ export function createProgram(): Command {
     auditCommand(),
     sqlCommand(),
     billCommand(),
+    exportCommand(),
     keysCommand(),
     topicsCommand(),
     migrateCommand(),

@@ -5,7 +5,7 @@ import { type Config, loadConfig } from '../config.js'
 import { createKafka } from './client.js'
 import { endOffsets, LogReader, type LogReaderOptions, type LogRecord, readLog } from './log-reader.js'
 import { LogWriter } from './log-writer.js'
-import { deleteTopics, ensureTopics } from './topics.js'
+import { deleteTopics, ensureTopics, recreateTopic } from './topics.js'
 
 const logger = pino({ level: process.env.METERCHAIN_TEST_LOG_LEVEL ?? 'silent' })
 const base = loadConfig({ METERCHAIN_LANES: '1', METERCHAIN_BROKERS: process.env.METERCHAIN_TEST_BROKERS ?? '127.0.0.1:19092' })
@@ -66,7 +66,7 @@ interface Book {
 /** Reads partition 0 of `chain` into a book. */
 async function read(
   offset: bigint,
-  changes: Partial<Pick<LogReaderOptions, 'onRecords' | 'onFailure' | 'positions'>> = {},
+  changes: Partial<Pick<LogReaderOptions, 'kafka' | 'onRecords' | 'onFailure' | 'positions' | 'stallMillis'>> = {},
   onTaken: (records: readonly LogRecord[]) => Promise<void> | void = () => undefined,
 ): Promise<{ book: Book; reader: LogReader }> {
   const book: Book = { texts: [], offsets: [], failures: [], next: offset, end: -1n, reached: -1n }
@@ -208,6 +208,20 @@ describe('a reader', () => {
     await expect(read(5n)).rejects.toThrow('partition 0, holds offsets 6 to 10, and offset 5 is needed')
     const { book } = await read(6n)
     await until(() => book.texts.length === 4, 'what is left')
+  }, 60_000)
+
+  test('whose topic is made again fails, though somebody fills it up to its place', async () => {
+    await append(numbered(10))
+    const said: string[] = []
+    const heard = createKafka(base, pino({ level: 'warn' }, { write: (line: string) => void said.push(line) }))
+    const { book } = await read(0n, { kafka: heard, stallMillis: 3_600_000 })
+    await until(() => book.texts.length === 10, 'all records')
+    await recreateTopic(kafka, config, 'chain')
+    await until(() => said.some((line) => line.includes('Offset out of range')), 'the reset')
+    await append(numbered(10))
+    await until(() => book.failures.length > 0, 'the failure')
+    expect(book.failures.map(String)).toEqual([expect.stringMatching(/holds offsets 0 to 10, and offset 10 is needed/)])
+    expect(book.texts).toEqual(numbered(10))
   }, 60_000)
 
   test('whose next records are deleted while it reads fails, and does not pass over them', async () => {

@@ -111,6 +111,10 @@ interface Place {
   next: bigint
   /** Offset to read: beyond `next` where others hold no record, or none that can be read. */
   seek: bigint
+  /** The next fetch is from there or later, unless KafkaJS goes back by itself. */
+  floor: bigint
+  /** Taken last. */
+  last: Pick<LogRecord, 'offset' | 'timestamp'> | undefined
   movedAt: number
   isPaused: boolean
   /** Whether something is being worked on. */
@@ -127,6 +131,7 @@ export class LogReader {
   private looking: Promise<void> | undefined
   /** The work of each partition: after a rejoin, a batch may come while the one before is still worked on. */
   private readonly work = new Map<string, Promise<void>>()
+  private joins = 0
   private hasFailed = false
   private isStopped = false
 
@@ -134,7 +139,7 @@ export class LogReader {
     const { kafka, groupId, positions } = options
     for (const { topic, partition, offset } of positions)
       this.places.set(keyOf(this.fullName(topic), partition), {
-        ...{ next: offset, seek: offset, movedAt: Date.now(), isPaused: false, busy: 0 },
+        ...{ next: offset, seek: offset, floor: offset, last: undefined, movedAt: Date.now(), isPaused: false, busy: 0 },
       })
     this.consumer = kafka.consumer({
       groupId,
@@ -229,11 +234,14 @@ export class LogReader {
   }
 
   private seekAll(): void {
+    this.joins++
     for (const { topic, partition } of this.options.positions) this.seek(this.fullName(topic), partition)
   }
 
   private seek(topic: string, partition: number): void {
-    this.consumer.seek({ topic, partition, offset: String(this.place(topic, partition).seek) })
+    const place = this.place(topic, partition)
+    place.floor = place.seek
+    this.consumer.seek({ topic, partition, offset: String(place.seek) })
   }
 
   /** KafkaJS silently goes to the first offset where the one asked for is gone, so that is looked at here. */
@@ -281,10 +289,14 @@ export class LogReader {
     }
     // nothing heartbeats in the background; what a heartbeat throws (a rebalance) shows in the next fetch
     const beat = setInterval(() => heartbeat().catch(() => undefined), HEARTBEAT_MILLIS)
+    const place = this.place(topic, partition)
+    const { joins } = this
     try {
       await this.inTurn(topic, partition, async () => {
+        if (BigInt(fetchedOffset) < place.floor) await this.checkSame(topic, partition)
         await this.checkContinuity(topic, partition, BigInt(fetchedOffset), BigInt(batch.highWatermark))
         await this.takeAll(topic, partition, messagesWithinOffset, BigInt(batch.highWatermark))
+        if (joins === this.joins) place.floor = place.seek
       })
     } finally {
       clearInterval(beat)
@@ -340,9 +352,14 @@ export class LogReader {
     const place = this.place(topic, partition)
     if (reached <= place.seek) return // read a second time, after a rejoin
     const records = messages.filter((each) => !each.isControlRecord).map(recordOf)
-    const next = (records.at(-1)?.offset ?? place.next - 1n) + 1n
+    const last = records.at(-1)
+    const next = (last?.offset ?? place.next - 1n) + 1n
     await this.options.onRecords(this.shortName(topic), partition, records, reached >= high ? next : high, reached)
-    Object.assign(place, { next, seek: reached })
+    Object.assign(place, {
+      next,
+      seek: reached,
+      last: last === undefined ? place.last : { offset: last.offset, timestamp: last.timestamp },
+    })
   }
 
   private readableFrom(topic: string, partition: number) {
@@ -408,6 +425,18 @@ export class LogReader {
     if (fetched <= seek && high >= seek) return
     const range = await this.rangeOf(topic, partition)
     if (range.low > seek || range.high < seek) throw lost(topic, partition, seek, range)
+  }
+
+  /** KafkaJS goes back where an offset is out of range, and where a damaged batch misleads it. In the first case the log is another one, and
+   *  whoever fills it up to our place must not hide that: what stands before our place is what was taken there, or it is lost. */
+  private async checkSame(topic: string, partition: number): Promise<void> {
+    const { last, seek } = this.place(topic, partition)
+    if (last === undefined) return
+    const range = await this.rangeOf(topic, partition)
+    if (range.high < seek) throw lost(topic, partition, seek, range)
+    const { messages } = await LogLook.with(this.options.kafka, (look) => look.at(topic, partition, last.offset))
+    const found = messages.find(({ offset, damage }) => BigInt(offset) === last.offset && damage === undefined)
+    if (found !== undefined && Number(found.timestamp) !== last.timestamp) throw lost(topic, partition, seek, range)
   }
 
   private async rangeOf(topic: string, partition: number): Promise<OffsetRange> {

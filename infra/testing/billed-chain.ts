@@ -1,11 +1,22 @@
 /** A chain of one lane with tariffs, made in memory and written into tables by the projector's own writers: for tests of bills. */
 
+import { CheckpointFold, noRows } from '../../projector/checkpoints/fold.js'
+import { foldRecord, writeCheckpoints } from '../../projector/checkpoints/tables.js'
 import type { Database } from '../../projector/database.js'
 import { LaneWriter } from '../../projector/lane-writer.js'
 import { recover } from '../../projector/recover.js'
 import { RegistryRows } from '../../projector/registry-rows.js'
-import type { EnrolledMeter, Reading, UsagePoint } from '../../schemas/records.js'
-import type { Finalized } from '../chain/lane-reader.js'
+import { checkpointLane } from '../../schemas/checkpoint/log.js'
+import { checkpointMessage } from '../../schemas/checkpoint/note.js'
+import {
+  type EnrolledMeter,
+  encodeCheckpointLeaf,
+  encodeCosignature,
+  type Reading,
+  type UsagePoint,
+} from '../../schemas/records.js'
+import type { Finalized, LaneRecord } from '../chain/lane-reader.js'
+import { sign, sodiumSignatures } from '../crypto/sodium.js'
 import { TestLane } from './final-blocks.js'
 import { applyEvent, enrolTestMeters, type TestRegistry, testKeyPair, testRegistry } from './registry.js'
 import { SignedMeter } from './signed-meters.js'
@@ -16,13 +27,18 @@ const ENTRIES = 1_000
 export class BilledChain {
   readonly registry: TestRegistry
   readonly blocks: Finalized[] = []
+  /** Of topic `checkpoints`. */
+  readonly #covering: LaneRecord[] = []
   readonly #lane: TestLane
+  readonly #checkpoints: TestLane
+  #covered = 0
   readonly #meters = new Map<string, SignedMeter>()
   #waiting: Buffer[] = []
 
   constructor() {
     this.registry = testRegistry({ lanes: 1 })
     this.#lane = new TestLane(this.registry, 0)
+    this.#checkpoints = new TestLane(this.registry, checkpointLane(1))
   }
 
   /** Records of `chain`, as they would stand in the topic. */
@@ -55,9 +71,42 @@ export class BilledChain {
     if (this.#waiting.length === ENTRIES) this.seal()
   }
 
-  seal(): void {
-    this.blocks.push(this.#lane.finalize(this.#waiting))
+  /** `finalAt`: milliseconds since 1970. */
+  seal(finalAt?: number): void {
+    this.blocks.push(this.#lane.finalize(this.#waiting, [], finalAt))
     this.#waiting = []
+  }
+
+  /** A checkpoint over all blocks, which all authorities sign. */
+  async cover(): Promise<void> {
+    const { state, chainId, authorityKeys } = this.registry
+    const before = this.#checkpoints.log.length
+    const uncovered = this.blocks.slice(this.#covered)
+    this.#covered = this.blocks.length
+    const entries = uncovered.map(({ header: { lane, height }, hash: block, verdictHash: verdict }) =>
+      encodeCheckpointLeaf({ lane, height, block, verdict }),
+    )
+    this.#checkpoints.finalize(entries)
+    this.#append(this.#checkpoints.log.slice(before))
+    const head = await this.#fold(noRows())
+    for (const { id: authority, secretKey } of authorityKeys) {
+      const signature = sign(checkpointMessage(chainId, head, 0), secretKey)
+      this.#append([encodeCosignature({ ...head, authority, timestamp: 0, signature })])
+    }
+    if (head.size !== this.blocks.length || state.lanes !== 1) throw new Error('the checkpoint does not cover all blocks')
+  }
+
+  #append(values: readonly Buffer[]): void {
+    for (const value of values) this.#covering.push({ offset: BigInt(this.#covering.length), timestamp: Date.now(), value })
+  }
+
+  /** Of all records of `checkpoints`; gives the newest head. */
+  async #fold(rows: ReturnType<typeof noRows>): Promise<{ size: number; root: Buffer }> {
+    const { state } = this.registry
+    const fold = new CheckpointFold({ registry: state, verify: sodiumSignatures.verify, witnesses: [] })
+    for (const record of this.#covering) await foldRecord(fold, record, rows, async () => undefined)
+    const [, size = 0, root = Buffer.alloc(0)] = rows.heads.at(-1) ?? []
+    return { size, root }
   }
 
   /** All events and blocks that there are not yet in the tables. */
@@ -76,6 +125,13 @@ export class BilledChain {
     await writer.idle()
     await rows.reach(state.size)
     if (failures[0] !== undefined) throw failures[0]
+    const covered = noRows()
+    await this.#fold(covered)
+    await database.transaction(async (client) => {
+      for (const table of ['checkpoints', 'checkpoint_leaves', 'checkpoint_nodes', 'checkpoint_signatures'])
+        await client.query(`DELETE FROM store.${table}`)
+      await writeCheckpoints(client, covered)
+    })
   }
 
   #apply(content: Parameters<typeof applyEvent>[1]): void {

@@ -6,7 +6,7 @@ import { ZERO_HASH } from '../../schemas/hash.js'
 import type { NodeStore } from '../../schemas/merkle.js'
 import { ReplicaFault } from '../../schemas/prove-entry.js'
 import type { CheckpointLeaf } from '../../schemas/records.js'
-import type { ReadOnlyDatabase } from './read-only.js'
+import type { RowSource } from './row-source.js'
 
 export interface CheckpointSignature {
   readonly kind: number
@@ -18,6 +18,8 @@ export interface CheckpointSignature {
 }
 
 export interface CheckpointFacts extends Omit<HeldCheckpoint, 'signatures'> {
+  /** Of its block in the lane of checkpoints. */
+  readonly hash: Buffer
   /** Whether by authorities of more than 2/3 of the weight. */
   readonly isSigned: boolean
   /** In the order of the log. */
@@ -27,32 +29,24 @@ export interface CheckpointFacts extends Omit<HeldCheckpoint, 'signatures'> {
 /** Those that authorities of more than 2/3 of the weight signed. */
 const SIGNED = `3::numeric * (SELECT coalesce(sum(weight), 0) FROM store.checkpoint_signatures s WHERE s.size = c.size)
   > 2::numeric * c.total_weight`
-const CHECKPOINT = `SELECT size::float8 AS size, root, registry_size::float8 AS "registrySize", ${SIGNED} AS "isSigned"
+const CHECKPOINT = `SELECT size::float8 AS size, root, hash, registry_size::float8 AS "registrySize", ${SIGNED} AS "isSigned"
   FROM store.checkpoints c`
 
-export const latestCheckpoint = (database: ReadOnlyDatabase): Promise<CheckpointFacts | undefined> =>
+export const latestCheckpoint = (database: RowSource): Promise<CheckpointFacts | undefined> =>
   checkpointWhere(database, `${SIGNED} ORDER BY size DESC, height LIMIT 1`, [])
 
 /** Whether it is signed by more than 2/3 or not. */
-export const checkpointOf = (database: ReadOnlyDatabase, size: number): Promise<CheckpointFacts | undefined> =>
+export const checkpointOf = (database: RowSource, size: number): Promise<CheckpointFacts | undefined> =>
   checkpointWhere(database, 'size = $1 ORDER BY height LIMIT 1', [size])
 
 /** The first one that covers the leaf, that is signed, and whose registry is not smaller than the one that decided on the block. */
-export const checkpointOver = (
-  database: ReadOnlyDatabase,
-  index: number,
-  registrySize: number,
-): Promise<CheckpointFacts | undefined> =>
+export const checkpointOver = (database: RowSource, index: number, registrySize: number): Promise<CheckpointFacts | undefined> =>
   checkpointWhere(database, `size > $1 AND registry_size >= $2 AND ${SIGNED} ORDER BY size, height LIMIT 1`, [
     index,
     registrySize,
   ])
 
-async function checkpointWhere(
-  database: ReadOnlyDatabase,
-  where: string,
-  values: unknown[],
-): Promise<CheckpointFacts | undefined> {
+async function checkpointWhere(database: RowSource, where: string, values: unknown[]): Promise<CheckpointFacts | undefined> {
   const [head] = await database.rows<Omit<CheckpointFacts, 'signed'>>(`${CHECKPOINT} WHERE ${where}`, values)
   if (head === undefined) return undefined
   const signed = await database.rows<CheckpointSignature>(
@@ -77,7 +71,7 @@ export interface PlacedLeaf {
 }
 
 /** Where a final block stands in the log of checkpoints. */
-export async function leafOf(database: ReadOnlyDatabase, lane: number, height: number): Promise<PlacedLeaf | undefined> {
+export async function leafOf(database: RowSource, lane: number, height: number): Promise<PlacedLeaf | undefined> {
   const [row] = await database.rows<{ index: number; block: Buffer; verdict: Buffer }>(
     `SELECT place::float8 AS index, block_hash AS block, verdict_hash AS verdict FROM store.checkpoint_leaves
       WHERE lane = $1 AND height = $2 ORDER BY place LIMIT 1`,
@@ -87,7 +81,7 @@ export async function leafOf(database: ReadOnlyDatabase, lane: number, height: n
 }
 
 /** The nodes that `prove` asks for. Throws ReplicaFault where one is missing. */
-export async function nodesFor(database: ReadOnlyDatabase, prove: (nodes: NodeStore) => unknown): Promise<NodeStore> {
+export async function nodesFor(database: RowSource, prove: (nodes: NodeStore) => unknown): Promise<NodeStore> {
   const asked: { level: number; index: number }[] = []
   const get = (level: number, index: number) => {
     asked.push({ level, index })
@@ -115,7 +109,7 @@ const NEWEST_LEAVES = 200
 
 /** A newest block of which a registry of this size, or a larger one, is named: rather one that a signed checkpoint covers. */
 export async function blockUnder(
-  database: ReadOnlyDatabase,
+  database: RowSource,
   registrySize: number,
 ): Promise<{ readonly lane: number; readonly height: number } | undefined> {
   const latest = await latestCheckpoint(database)

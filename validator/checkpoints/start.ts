@@ -9,6 +9,7 @@ import { decodeCheckpointPosition, logAt } from '../../infra/checkpoints/checkpo
 import type { Metrics } from '../../infra/metrics.js'
 import type { Running, Runtime } from '../../infra/stage-runtime.js'
 import { BugError } from '../../schemas/errors.js'
+import { appendAgain } from '../append-again.js'
 import type { VoterDeps } from '../voter.js'
 import { CheckpointGuard } from './guard.js'
 import { CheckpointKeeper } from './keeper.js'
@@ -34,8 +35,8 @@ export interface Checkpoints extends Running {
 
 export async function startCheckpoints(deps: CheckpointDeps): Promise<Checkpoints> {
   const { registry, states, signatures, config, metrics, key, logger, isMaker } = deps
-  const { finals } = states
-  if (finals === undefined) throw new BugError('checkpoints need the final blocks to be kept')
+  const { finals, records } = states
+  if (finals === undefined || records === undefined) throw new BugError('checkpoints need the final blocks to be kept')
   const written = finals.checkpoint()
   const position = written === undefined ? undefined : decodeCheckpointPosition(written)
   const { log, nodes } = logAt(position, registry.state.lanes)
@@ -67,10 +68,11 @@ export async function startCheckpoints(deps: CheckpointDeps): Promise<Checkpoint
     },
     onChange: () => poke(),
     onFailure: deps.onFatal,
+    onShort: () => appendAgain(records, { topic: 'checkpoints', lane: feed.reader.lane, partition: 0 }, deps),
   })
   const heightOf = (lane: number) => states.position(lane)?.final.height ?? 0n
   const heights = new Map([...deps.lanes, ...others].map((lane) => [lane, heightOf(lane)]))
-  const guard: CheckpointGuard = new CheckpointGuard(feed, { logger, finals, nodes, heights })
+  const guard: CheckpointGuard = new CheckpointGuard(feed, { logger, finals, records, nodes, heights })
   const intervalMillis = config.checkpointMillis
   const keeper = isMaker ? new CheckpointKeeper(feed, { ...deps, finals, guard, intervalMillis }) : undefined
   const poke = () => {

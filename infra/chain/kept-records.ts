@@ -1,0 +1,68 @@
+/** The newest final blocks of each lane with their certificates, as they stood in the log. Of what a log loses at its end, nobody else may
+ *  have taken the last blocks yet: whoever made them final can append them again. */
+import type { Database, RootDatabase } from 'lmdb'
+import { CHECKSUM_BYTES, CorruptStateError, checksumOf, stored } from './checked-store.js'
+import type { Finalized } from './lane-reader.js'
+
+export interface KeptRecord {
+  /** Without the prefix. */
+  readonly block: Buffer
+  readonly votes: readonly Buffer[]
+}
+
+/** Of a lane: what is older every reader of the log has taken, or it can be had from a replica. */
+export const KEPT_BLOCKS = 32
+const LENGTH_BYTES = 4
+
+type Place = [lane: number, height: number]
+
+export class KeptRecords {
+  private readonly records: Database<Buffer, Place>
+
+  constructor(root: RootDatabase) {
+    this.records = root.openDB<Buffer, Place>({ name: 'records', encoding: 'binary' })
+  }
+
+  /** Within the transaction that commits the lane's position. */
+  keep({ lane, header, blockBytes, votes }: Pick<Finalized, 'lane' | 'header' | 'blockBytes' | 'votes'>): void {
+    const height = Number(header.height)
+    const bytes = joined([blockBytes, ...votes.map((vote) => vote.bytes)])
+    this.records.put([lane, height], Buffer.concat([bytes, checksumOf(keyOf(lane, height), bytes)]))
+    this.records.remove([lane, height - KEPT_BLOCKS])
+  }
+
+  /** In the order of their heights. Throws CorruptStateError. */
+  newest(lane: number): KeptRecord[] {
+    const range = { start: [lane] as unknown as Place, end: [lane + 1] as unknown as Place }
+    const found = stored(() => [...this.records.getRange(range)])
+    return found.map(({ key, value }) => decode(lane, key[1], Buffer.from(value)))
+  }
+}
+
+const keyOf = (lane: number, height: number) => `records ${lane} ${height}`
+
+/** Each after its length (4, big-endian). */
+function joined(parts: readonly Buffer[]): Buffer {
+  return Buffer.concat(
+    parts.flatMap((part) => {
+      const length = Buffer.alloc(LENGTH_BYTES)
+      length.writeUInt32BE(part.length)
+      return [length, part]
+    }),
+  )
+}
+
+function decode(lane: number, height: number, value: Buffer): KeptRecord {
+  const end = value.length - CHECKSUM_BYTES
+  const bytes = value.subarray(0, Math.max(0, end))
+  if (end <= 0 || !checksumOf(keyOf(lane, height), bytes).equals(value.subarray(end)))
+    throw new CorruptStateError(`the kept records of block ${height} of lane ${lane} fail their checksum`)
+  const parts: Buffer[] = []
+  for (let at = 0; at < end; ) {
+    const from = at + LENGTH_BYTES
+    at = from + bytes.readUInt32BE(at)
+    parts.push(bytes.subarray(from, at))
+  }
+  const [block = Buffer.alloc(0), ...votes] = parts
+  return { block, votes }
+}
