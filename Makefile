@@ -4,7 +4,7 @@ NODE_MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find schemas ingest chainer validator projector infra -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: help demo up down status test test-full test-unit bench bench-replay chaos healing-table lint build clean
+.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage chaos healing-table lint build clean
 
 help:
 	@echo 'make demo       everything once, from nothing: services, 200 households, tables, a plot, an audit, a proof'
@@ -13,6 +13,7 @@ help:
 	@echo 'make test-full  those too that take minutes: every fault of the repair table, end to end'
 	@echo 'make bench      what a reading costs, beside what a bare signature check costs'
 	@echo 'make bench-replay  all tables from the logs, beside bare COPY and bare signature checks'
+	@echo 'make bench-storage what an interval takes on disk'
 	@echo 'make chaos      one fault after the other on four authorities under load: DURATION=600 (seconds), SEED=…'
 	@echo 'make lint       format, lint, import rules'
 
@@ -34,6 +35,9 @@ bench: $(BUILT)
 
 bench-replay: $(BUILT)
 	@node --enable-source-maps dist/infra/bench/replay-main.js $(BENCH_ARGS)
+
+bench-storage: $(BUILT)
+	@node --enable-source-maps dist/infra/bench/storage-main.js $(BENCH_ARGS)
 
 DURATION ?= 600
 ROUNDS ?= 3

@@ -1,18 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
+import { packedIntervals } from '../infra/testing/packed-intervals.js'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
 import { copyRows } from './database.js'
-import {
-  ASSIGNMENTS,
-  BLOCKS,
-  type BlockRow,
-  INTERVALS,
-  type IntervalRow,
-  METERS,
-  READINGS,
-  REGISTERS,
-  type RegisterRow,
-} from './rows/tables.js'
+import type { IntervalRow } from './rows/logical-tables.js'
+import { ASSIGNMENTS, BLOCKS, type BlockRow, METERS, PROFILES, READINGS, REGISTERS, type RegisterRow } from './rows/tables.js'
 import { insertChannel } from './write-block.js'
 
 /** By hand: meter 1 is exchanged for meter 2 at noon of 10 July at point p; meter 3 measures q; meter 4 is the head of feeder f. */
@@ -72,7 +64,7 @@ beforeAll(async () => {
   await channels()
   await registry()
   await copyRows(writer, BLOCKS, [block(1n, at('2013-07-01T00:00')), block(2n, at('2013-09-01T00:00')), block(3n, LAST_BLOCK)])
-  await copyRows(writer, INTERVALS, intervals())
+  await copyRows(writer, PROFILES, packedIntervals(intervals()))
   await copyRows(writer, REGISTERS, registers())
   const leaf = Buffer.alloc(32)
   await copyRows(writer, READINGS, [

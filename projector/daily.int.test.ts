@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
+import { packedIntervals } from '../infra/testing/packed-intervals.js'
 import { createTestDatabase, type TestDatabase } from '../infra/testing/postgres.js'
 import { copyRows } from './database.js'
-import { ASSIGNMENTS, CHANNELS, INTERVALS, type IntervalRow, METERS } from './rows/tables.js'
+import type { IntervalRow } from './rows/logical-tables.js'
+import { ASSIGNMENTS, CHANNELS, METERS, PROFILES } from './rows/tables.js'
 
 let database: TestDatabase
 let client: pg.Client
@@ -45,7 +47,7 @@ beforeAll(async () => {
     ...halfHours('2012-10-27T23:00:00Z', 50),
     ...halfHours('2013-07-10T11:00:00Z', 4),
   ]
-  await copyRows(client, INTERVALS, rows)
+  await copyRows(client, PROFILES, packedIntervals(rows))
 })
 afterAll(async () => {
   await client.end()

@@ -117,26 +117,26 @@ afterAll(async () => {
 test('what is written at every limit equals what the log demands', async () => {
   const { differences, differenceCount, rowsCompared } = await runAudit()
   expect({ differences, differenceCount }).toEqual({ differences: [], differenceCount: 0 })
-  expect(rowsCompared).toBeGreaterThan(3 * LIMITS.valuesPerProfile)
+  expect(rowsCompared).toBeGreaterThan((3 * LIMITS.valuesPerProfile) / 96)
 })
 
 test('a row too many, one that is changed and one that is missing are named wherever they stand among many', async () => {
-  await admin.query('CREATE TABLE public.kept AS SELECT * FROM store.intervals')
+  await admin.query('CREATE TABLE public.kept AS SELECT * FROM store.profiles')
   await admin.query(
-    `UPDATE store.intervals SET value = value + 1 WHERE height = 3 AND entry = 1 AND start = to_timestamp(200000900)`,
+    `UPDATE store.profiles SET narrow[2] = narrow[2] + 1 WHERE height = 3 AND entry = 1 AND start = to_timestamp(200086400)`,
   )
-  await admin.query(`DELETE FROM store.intervals WHERE height = 3 AND entry = 2 AND start = to_timestamp(300000900)`)
-  await admin.query(`INSERT INTO store.intervals SELECT * FROM store.intervals WHERE height = 3 AND entry = 0 LIMIT 1`)
+  await admin.query(`DELETE FROM store.profiles WHERE height = 3 AND entry = 2 AND start = to_timestamp(300086400)`)
+  await admin.query(`INSERT INTO store.profiles SELECT * FROM store.profiles WHERE height = 3 AND entry = 0 LIMIT 1`)
   for (const entry of [-32_768, -1, 3, 32_767])
     await admin.query(
-      `CREATE TEMP TABLE odd AS SELECT * FROM store.intervals WHERE height = 3 LIMIT 1; UPDATE odd SET entry = ${entry};
-       INSERT INTO store.intervals SELECT * FROM odd; DROP TABLE odd`,
+      `CREATE TEMP TABLE odd AS SELECT * FROM store.profiles WHERE height = 3 LIMIT 1; UPDATE odd SET entry = ${entry};
+       INSERT INTO store.profiles SELECT * FROM odd; DROP TABLE odd`,
     )
   const { differences } = await runAudit()
   expect(differences.map(({ kind, entry }) => `${kind} ${entry}`).toSorted()).toEqual(
     ['differs 1', 'missing 2', 'too many 0', 'too many -32768', 'too many -1', 'too many 3', 'too many 32767'].toSorted(),
   )
-  await admin.query('DELETE FROM store.intervals; INSERT INTO store.intervals SELECT * FROM public.kept')
+  await admin.query('DELETE FROM store.profiles; INSERT INTO store.profiles SELECT * FROM public.kept')
 })
 
 test('analysts see exact numbers at every limit, and days of UTC where the zone is not known', async () => {

@@ -12,7 +12,7 @@ import type {
   ChannelRow,
   EvidenceRecordRow,
   EvidenceRow,
-  IntervalRow,
+  ProfileRow,
   ReadingRow,
   RegisterRow,
   RejectionRow,
@@ -23,7 +23,7 @@ export interface BlockRows {
   readonly block: BlockRow
   readonly votes: readonly VoteRow[]
   readonly readings: ReadingRow[]
-  /** Rows by `intervalRows`. */
+  /** Rows by `profileRows`. */
   readonly series: Series[]
   readonly registers: RegisterRow[]
   readonly rejections: RejectionRow[]
@@ -33,7 +33,7 @@ export interface BlockRows {
   readonly channels: Map<string, ChannelRow>
 }
 
-/** Intervals of one profile of an entry: a block of 4 MiB may hold four million, too many to be rows at one time. */
+/** Intervals of one profile of an entry. A step of a day and more makes a row of each, and a block of 4 MiB may hold four million. */
 export interface Series {
   readonly place: Place
   readonly meter: number
@@ -131,17 +131,43 @@ function projectEntry(rows: BlockRows, { lane, header }: Finalized, numberOf: Nu
 
 type Place = readonly [lane: number, height: bigint, entry: number]
 
-/** One row for each interval, made as it is asked for. */
-export function* intervalRows(all: Iterable<Series>): Generator<IntervalRow> {
+/** A row of the table holds a day of a profile, or all of it where that begins within 25 hours, as the longest local day does: what is
+ *  kept packed, and where it is cut, is for the message alone to say. */
+const DAY_SECONDS = 86_400
+export const REACH_SECONDS = 90_000
+
+/** Rows of the intervals, made as they are asked for. */
+export function* profileRows(all: Iterable<Series>): Generator<ProfileRow> {
   for (const { place, meter, sequence, channel, profile } of all) {
-    const [lane, height, entry] = place
     const { values, start, step } = profile
     const quality = qualities(profile)
-    for (let i = 0; i < values.length; i++) {
-      const startMillis = (start + i * step) * 1000
-      yield [lane, height, entry, meter, sequence, channel, startMillis, step, values[i] ?? 0, quality[i] ?? 0]
+    for (let from = 0, to = 0; from < values.length; from = to) {
+      to = endOfRow(from, values.length, step)
+      const startMillis = (start + from * step) * 1000
+      const codes = quality.slice(from, to)
+      yield [
+        ...([...place, meter, sequence, channel, startMillis, step] as const),
+        ...packed(values.slice(from, to)),
+        codes.some((code) => code > 0) ? codes : null,
+      ]
     }
   }
+}
+
+/** Rows of one profile. */
+export function rowCount({ values, step }: Pick<Profile, 'values' | 'step'>): number {
+  let rows = 0
+  for (let from = 0; from < values.length; from = endOfRow(from, values.length, step)) rows++
+  return rows
+}
+
+function endOfRow(from: number, length: number, step: number): number {
+  return length - from <= Math.ceil(REACH_SECONDS / step) ? length : from + Math.ceil(DAY_SECONDS / step)
+}
+
+/** Four bytes a value where that is enough for each: a quarter-hour of 2 GWh is not a household’s. */
+function packed(values: readonly number[]): [narrow: readonly number[] | null, wide: readonly number[] | null] {
+  return values.every((value) => value === (value | 0)) ? [values, null] : [null, values]
 }
 
 /** A code for each value; none where all are valid. */

@@ -4,14 +4,14 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
 import { chainCursor, moveCursor } from './cursors.js'
 import { copyRows } from './database.js'
-import { type BlockRows, intervalRows, type NumberOf, projectBlock } from './project.js'
+import { type BlockRows, type NumberOf, profileRows, projectBlock } from './project.js'
 import {
   BLOCK_TABLES,
   BLOCKS,
   type ChannelRow,
   EVIDENCE,
   EVIDENCE_RECORDS,
-  INTERVALS,
+  PROFILES,
   READINGS,
   REGISTERS,
   REJECTIONS,
@@ -54,7 +54,7 @@ export async function writeBatch(client: ClientBase, { blocks, rows }: Batch, le
     READINGS,
     rows.flatMap((each) => each.readings),
   )
-  await copyRows(client, INTERVALS, intervalRows(rows.flatMap((each) => each.series)))
+  await copyRows(client, PROFILES, profileRows(rows.flatMap((each) => each.series)))
   await copyRows(
     client,
     REGISTERS,

@@ -22,8 +22,8 @@ async function asSuperuser<T>({ config }: World, use: (client: pg.Client) => Pro
 /** Some row of the table, by its place. */
 const someRow = (table: string): string => `ctid = (SELECT ctid FROM ${table} ORDER BY random() LIMIT 1)`
 const ALTERATIONS = [
-  `UPDATE store.intervals SET value = value + 1000 WHERE ${someRow('store.intervals')}`,
-  `DELETE FROM store.intervals WHERE ${someRow('store.intervals')}`,
+  `UPDATE store.profiles SET narrow[1] = narrow[1] + 1000 WHERE ${someRow('store.profiles')}`,
+  `DELETE FROM store.profiles WHERE ${someRow('store.profiles')}`,
   `DELETE FROM store.readings WHERE ${someRow('store.readings')}`,
   `UPDATE ledger.blocks SET counted = counted + 1 WHERE ${someRow('ledger.blocks')}`,
   `DELETE FROM ledger.blocks WHERE ${someRow('ledger.blocks')}`,

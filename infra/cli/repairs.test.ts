@@ -15,7 +15,7 @@ const row: RepairRow = {
     requestedAt: new Date(0),
     completedAt: new Date(1_250),
     tookMillis: 1_250,
-    detail: 'store.intervals: 1 differs',
+    detail: 'store.profiles: 1 differs',
     events: 2,
   },
 }

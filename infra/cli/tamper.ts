@@ -14,22 +14,22 @@ const ADDED_WATT_HOURS = 1_000
 export async function tamper(writerUrl: string): Promise<Tampered> {
   const { rows } = await run(
     writerUrl,
-    `UPDATE store.intervals SET value = value + $1
-      WHERE ctid = (SELECT ctid FROM store.intervals LIMIT 1)
-      RETURNING meter, start, sequence, channel, lane, height, entry, value`,
+    `UPDATE store.profiles SET narrow[1] = narrow[1] + $1
+      WHERE ctid = (SELECT ctid FROM store.profiles WHERE narrow[1] < 1000000000 LIMIT 1)
+      RETURNING meter, start, sequence, channel, lane, height, entry, narrow[1] AS value`,
     [ADDED_WATT_HOURS],
   )
   const row = rows[0]
-  if (row === undefined) throw new Error('there is no interval to change in store.intervals')
+  if (row === undefined) throw new Error('there is no interval to change in store.profiles')
   const { meter, start, sequence, channel, lane, height, entry, value } = row
   const where = [meter, start, sequence, channel, lane, height, entry]
   return {
-    told: `UPDATE store.intervals SET value = ${value} (it was ${Number(value) - ADDED_WATT_HOURS}): lane ${lane}, height ${height}, entry ${entry}`,
+    told: `UPDATE store.profiles SET narrow[1] = ${value} (it was ${Number(value) - ADDED_WATT_HOURS}): lane ${lane}, height ${height}, entry ${entry}`,
     undo: async () => {
       const undone = await run(
         writerUrl,
-        `UPDATE store.intervals SET value = value - $8
-          WHERE meter = $1 AND start = $2 AND sequence = $3 AND channel = $4 AND lane = $5 AND height = $6 AND entry = $7 AND value = $9`,
+        `UPDATE store.profiles SET narrow[1] = narrow[1] - $8
+          WHERE meter = $1 AND start = $2 AND sequence = $3 AND channel = $4 AND lane = $5 AND height = $6 AND entry = $7 AND narrow[1] = $9`,
         [...where, ADDED_WATT_HOURS, value],
       )
       const count = undone.rowCount ?? 0

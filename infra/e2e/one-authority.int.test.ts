@@ -176,7 +176,7 @@ describe('small commands', () => {
   test(
     'the analyst may read and not write',
     async () => {
-      const { code, stderr } = await runCli('sql', 'DELETE FROM store.intervals')
+      const { code, stderr } = await runCli('sql', 'DELETE FROM store.profiles')
       expect(code).toBe(1)
       expect(stderr).toMatch(/permission denied|read-only/)
     },

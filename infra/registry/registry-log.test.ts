@@ -88,3 +88,15 @@ test('a topic that does not hold what was folded is told from one that does', ()
   expect(log.take(records[5] ?? { offset: 0n, value: null })).toBeUndefined()
   expect(log.isConfirmed).toBe(true)
 })
+
+test('the same record behind the prefix of another registry server is the one that was folded', () => {
+  const [first] = sampleLog()
+  const framed = (id: number) => ({
+    offset: 0n,
+    value: Buffer.concat([Buffer.from([0, 0, 0, 0, id]), first?.value ?? Buffer.alloc(0)]),
+  })
+  open().take(framed(3))
+  const log = open()
+  expect(log.take(framed(7))).toBeUndefined()
+  expect(log.isConfirmed).toBe(true)
+})

@@ -1,7 +1,7 @@
 import { equalBytes } from '../../schemas/bytes.js'
 import { BugError } from '../../schemas/errors.js'
 import { sha256 } from '../../schemas/hash.js'
-import { decodeRegistryEvent } from '../../schemas/records.js'
+import { decodeRegistryEvent, stripPrefix } from '../../schemas/records.js'
 import type { Applied, RegistryState } from '../../schemas/registry/state.js'
 import type { Cursor, LmdbRegistryStore } from './lmdb-registry-store.js'
 
@@ -99,7 +99,8 @@ export class RegistryLog {
   }
 }
 
-export const valueHash = (value: Buffer | null) => sha256(value ?? Buffer.alloc(0))
+/** The prefix names the schema at a registry server, and is another after a restore behind another server. */
+export const valueHash = (value: Buffer | null) => sha256(stripPrefix(value ?? Buffer.alloc(0)))
 
 /** Folds records into any state (`verify` reads the topic by itself). Gives the number that counted and that were skipped. */
 export async function foldRegistry(

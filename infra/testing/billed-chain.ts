@@ -77,8 +77,9 @@ export class BilledChain {
     this.#waiting.pop()
   }
 
-  seal(): void {
-    this.blocks.push(this.#lane.finalize(this.#waiting))
+  /** `finalAt`: milliseconds since 1970. */
+  seal(finalAt?: number): void {
+    this.blocks.push(this.#lane.finalize(this.#waiting, [], finalAt))
     this.#waiting = []
   }
 

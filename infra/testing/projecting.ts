@@ -91,6 +91,8 @@ export class Projecting {
   readonly #meters: SignedMeter[]
   readonly #writer: LogWriter
   #follower: RegistryFollower | undefined
+  #hasFollowerFailed = false
+  #onFatal: (error: Error) => void = () => undefined
   #events = 0
   readonly #records = [0, 0]
   readonly #checkpoints: TestCheckpointTopic
@@ -110,13 +112,9 @@ export class Projecting {
 
   /** Ten blocks, and a record of each other topic, are in the tables afterwards. */
   async open(): Promise<void> {
-    const { kafka, config, logger, producer, folder } = this.parts
+    const { config, producer } = this.parts
     await this.#sendNew()
-    this.#follower = await RegistryFollower.open({
-      ...{ kafka, config, logger, path: join(folder, 'registry'), signatures: sodiumSignatures },
-    })
-    await this.#follower.start()
-    await this.#follower.caughtUp()
+    await this.#openFollower()
     await this.#writer.connect()
     const rejection = { at: 1, meter: '', lane: 1, leaf: Buffer.alloc(32), fault: 65, detail: 'd', bytes: Buffer.alloc(1) }
     for (const [topic, value] of [
@@ -130,10 +128,28 @@ export class Projecting {
     await this.running?.caughtUp()
   }
 
+  /** It ends with the projector, where it cannot go on. */
+  async #openFollower(): Promise<void> {
+    const { kafka, config, logger, folder } = this.parts
+    const onFailure = (error: Error) => {
+      this.#hasFollowerFailed = true
+      this.#onFatal(error)
+    }
+    const path = join(folder, 'registry')
+    this.#follower = await RegistryFollower.open({ kafka, config, logger, path, signatures: sodiumSignatures, onFailure })
+    await this.#follower.start()
+    await this.#follower.caughtUp()
+    this.#hasFollowerFailed = false
+  }
+
   /** As a supervisor does: whatever ends is started again. */
   async start(changes: Partial<Config> = {}): Promise<void> {
     const { logger, kafka, database, folder } = this.parts
     const config = { ...this.config, ...changes }
+    if (this.#hasFollowerFailed) {
+      await this.#follower?.close()
+      await this.#openFollower()
+    }
     let hasFailed = false
     const onFatal = (error: Error) => {
       this.ends.push(error)
@@ -145,6 +161,7 @@ export class Projecting {
         while (!this.#isOver && this.running === undefined) await this.start(changes).catch(() => pause(200))
       })
     }
+    this.#onFatal = onFatal
     this.running = await startProjector({
       ...{ config, logger, kafka, registry: this.follower, signatures: sodiumSignatures, databaseUrl: database.writerUrl },
       ...{

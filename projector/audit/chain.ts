@@ -2,7 +2,7 @@ import { LaneEvidence } from '../../infra/chain/lane-evidence.js'
 import { type Finalized, type LanePosition, LaneReader, type LaneRecord, laneRules } from '../../infra/chain/lane-reader.js'
 import type { LaneRules } from '../../schemas/lane-fold.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
-import { type BlockRows, intervalRows, projectBlock, recordBytes } from '../project.js'
+import { type BlockRows, profileRows, projectBlock, recordBytes, rowCount, type Series } from '../project.js'
 import {
   BLOCK_TABLES,
   BLOCKS,
@@ -10,7 +10,7 @@ import {
   type ChannelRow,
   EVIDENCE,
   EVIDENCE_RECORDS,
-  INTERVALS,
+  PROFILES,
   READINGS,
   REGISTERS,
   REJECTIONS,
@@ -33,7 +33,7 @@ export interface ChainAudit {
   readonly channels: Map<string, ChannelRow>
   /** Default: 10,000. */
   readonly windowEntries?: number
-  /** Rows of intervals and registers that are compared in one go. Default: 50,000. */
+  /** Rows of profiles and registers that are compared in one go. Default: 50,000. */
   readonly sliceRows?: number
   onBlocks(lane: number, height: bigint): void
 }
@@ -113,8 +113,10 @@ async function compareWindow(
   await compare(READINGS, (each) => each.readings)
   const ends = { lane, first: first.header.height, last: last.header.height }
   const series = all((each) => each.series)
-  for (const { part, range } of slices(series, ends, (each) => [each.place, each.profile.values.length], sliceRows))
-    await comparison.compare(INTERVALS, [...intervalRows(part)], SLICE, range)
+  // a row of a quarter-hour's day is some 1 KB of text; one of a second's day a hundred times that
+  const measure = ({ place, profile }: Series) => [place, rowCount(profile) + Math.floor(profile.values.length / 100)] as const
+  for (const { part, range } of slices(series, ends, measure, sliceRows))
+    await comparison.compare(PROFILES, [...profileRows(part)], SLICE, range)
   const registers = all((each) => each.registers)
   for (const { part, range } of slices(registers, ends, (row) => [row, 1], sliceRows))
     await comparison.compare(REGISTERS, part, SLICE, range)
@@ -150,7 +152,7 @@ export const outsidePart = (ends: readonly LaneEnd[]): Part => ({
 /** Those that rows beyond the heights audited use are the projector’s, written meanwhile. */
 const KNOWN_CHANNELS = `channels.channel = ANY($1::int8[]) OR NOT EXISTS (
   SELECT FROM unnest($2::int8[]) WITH ORDINALITY audited(height, n)
-   WHERE EXISTS (SELECT FROM store.intervals i WHERE i.lane = n - 1 AND i.height > audited.height AND i.channel = channels.channel)
+   WHERE EXISTS (SELECT FROM store.profiles i WHERE i.lane = n - 1 AND i.height > audited.height AND i.channel = channels.channel)
       OR EXISTS (SELECT FROM store.registers r WHERE r.lane = n - 1 AND r.height > audited.height AND r.channel = channels.channel))`
 
 export const channelsPart = ({ channels }: ChainAudit, ends: readonly LaneEnd[]): Part => ({

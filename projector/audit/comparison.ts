@@ -37,7 +37,7 @@ export class Comparison {
     this.rowsCompared += await compareRows(table, expected, found, (difference) => this.#report(difference))
   }
 
-  /** In words, by table: “store.intervals: 2 missing”. */
+  /** In words, by table: “store.profiles: 2 missing”. */
   summary(): string {
     return [...this.#counts].map(([what, count]) => what.replace('#', String(count))).join('; ')
   }

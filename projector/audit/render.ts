@@ -7,8 +7,11 @@ export type TextRow = readonly (string | null)[]
 /** A row that the log demands. */
 export const render = (table: Table, row: Row): TextRow => table.columns.map(({ kind }, i) => renderValue(kind, row[i] ?? null))
 
+const isArray = (value: Value): value is readonly number[] => Array.isArray(value)
+
 function renderValue(kind: Kind, value: Value): string | null {
   if (value === null) return null
+  if (isArray(value)) return `{${value.join(',')}}`
   if (typeof value === 'object') return renderBytes(kind, value)
   if (kind === 'time') return renderTime(Number(value))
   return String(value)

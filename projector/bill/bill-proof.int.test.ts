@@ -199,7 +199,9 @@ describe('meterchain', () => {
       ...each,
       meters: each.meters.map((one) => ({ ...one, readings: one.readings.toSpliced(one.readings.length - 20, 1) })),
     })
-    expect((await tampered(shorter)).stdout).toMatch(/^FAULT: .*: readings of meter one are missing, sequences 22: if they count, the bill may be another /)
+    expect((await tampered(shorter)).stdout).toMatch(
+      /^FAULT: .*: readings of meter one are missing, sequences 22: if they count, the bill may be another /,
+    )
   })
 
   test('a month with a gap is proved to who accepts that, and the gap is told', async () => {

@@ -1,6 +1,6 @@
 /** Rows of checkpoints in PostgreSQL: written, deleted where the cursor does not cover them, and read to take up their fold. */
 import type { ClientBase } from 'pg'
-import type { LaneRecord } from '../../infra/chain/lane-reader.js'
+import type { Finalized, LaneRecord } from '../../infra/chain/lane-reader.js'
 import { equalBytes } from '../../schemas/bytes.js'
 import { type Peak, PeakStore } from '../../schemas/checkpoint/peaks.js'
 import { blockHash, type FinalBlock } from '../../schemas/lane-fold.js'
@@ -56,17 +56,21 @@ export async function readFold(
   return fold
 }
 
-/** Adds the rows of a record. */
+/** When the log took the vote that made a checkpoint final, milliseconds. */
+export type FinalAt = (checkpoint: Finalized) => Promise<number>
+
+/** Adds the rows of a record. `finalAt`: where records come without their append times. */
 export async function foldRecord(
   fold: CheckpointFold,
   record: LaneRecord,
   rows: CheckpointRows,
   reached: Reached,
+  finalAt: FinalAt = async ({ timestamp }) => timestamp,
 ): Promise<void> {
   const finalized = fold.take(record, rows)
   if (finalized === undefined) return
   await reached(finalized.header.registrySize)
-  fold.settle(finalized, rows)
+  fold.settle({ ...finalized, timestamp: await finalAt(finalized) }, rows)
 }
 
 const RECORDS = 500

@@ -26,7 +26,7 @@ export const analytics: Migration = {
     await createSchema(db, 'analytics', 'What analysts read: views alone; each row says which block and entry it came from')
     await unitName(db)
     await meters(db)
-    await intervalRevisions(db)
+    await intervalRevisions(db, `store.intervals i ${joins('start')}`, `${NEWER_INTERVAL} OR ${CORRECTED}`)
     await intervals(db)
     await daily(db)
     await registers(db)
@@ -119,7 +119,8 @@ const intervals = (db: Kysely<unknown>) =>
       WHERE NOT ${NEWER_INTERVAL} AND NOT ${CORRECTED}`,
   )
 
-const intervalRevisions = (db: Kysely<unknown>) =>
+/** `source`: intervals `i` with their channel `c`, meter `m`, period `p` and zone `z`. */
+export const intervalRevisions = (db: Kysely<unknown>, source: string, isSuperseded: string) =>
   createView(
     db,
     'analytics.interval_revisions',
@@ -131,8 +132,8 @@ const intervalRevisions = (db: Kysely<unknown>) =>
       is_superseded: 'whether a newer revision, or a correction that overlaps it, holds',
       ...ORIGIN,
     },
-    `SELECT ${INTERVAL_COLUMNS}, r.revises, b.final_at, ${NEWER_INTERVAL} OR ${CORRECTED}, i.lane, i.height, i.entry
-       FROM store.intervals i ${joins('start')}
+    `SELECT ${INTERVAL_COLUMNS}, r.revises, b.final_at, ${isSuperseded}, i.lane, i.height, i.entry
+       FROM ${source}
        JOIN store.readings r ON r.meter = i.meter AND r.sequence = i.sequence AND r.lane = i.lane AND r.height = i.height AND r.entry = i.entry
        JOIN ledger.blocks b ON b.lane = i.lane AND b.height = i.height`,
   )

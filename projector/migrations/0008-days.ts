@@ -1,18 +1,23 @@
 import type { Kysely, Migration } from 'kysely'
-import { allDays, ESTIMATED, fullDays, intervalsOf, ofDay, PERIODS, type Sums, seconds } from './0008-sources.js'
+import { allDays, ESTIMATED, FLAT, fullDays, intervalsOf, type Kept, ofDay, PERIODS, type Sums, seconds } from './0008-sources.js'
 import { createView, replaceView } from './described.js'
 
 /** Energy by usage point and local day, through exchanges of meters, and what is missing of it. */
 export const days: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await intervals(db)
-    await daily(db)
-    await pointMeters(db)
-    await pointDays(db)
-    await hourly(db)
+    await dayViews(db, FLAT)
     await completeness(db)
-    await gaps(db)
   },
+}
+
+/** Those that read intervals. */
+export async function dayViews(db: Kysely<unknown>, kept: Kept): Promise<void> {
+  await intervals(db, kept)
+  await daily(db, kept)
+  await pointMeters(db, kept)
+  await pointDays(db, kept)
+  await hourly(db, kept)
+  await gaps(db, kept)
 }
 
 export const POINT = {
@@ -29,7 +34,7 @@ const NOT_AHEAD = 'Days later than one after the newest block are left out: see 
 export const COMPANION = (from: string, to: string) =>
   `the entries behind a row: SELECT DISTINCT lane, height, entry FROM analytics.intervals WHERE usage_point = … AND obis = … AND interval_start >= ${from} AND interval_start < ${to}`
 
-const intervals = (db: Kysely<unknown>) =>
+const intervals = (db: Kysely<unknown>, kept: Kept) =>
   replaceView(
     db,
     'analytics.intervals',
@@ -37,7 +42,7 @@ const intervals = (db: Kysely<unknown>) =>
     `SELECT p.meter_id AS meter, ${POINT_COLUMNS}, i.start AS interval_start, i.start + make_interval(secs => i.step) AS interval_end,
             i.step AS step_seconds, c.obis, store.unit_name(c.unit) AS unit, i.value * c.factor AS value,
             CASE c.unit WHEN 30 THEN i.value * c.factor * 0.001 END AS kwh, i.quality, i.sequence, i.lane, i.height, i.entry
-       FROM ${intervalsOf('quality', 'lane', 'height', 'entry')}
+       FROM ${intervalsOf(kept, 'quality', 'lane', 'height', 'entry')}
        JOIN store.channels c ON c.channel = i.channel`,
   )
 
@@ -50,7 +55,7 @@ const DAY_SUMS: Sums = {
 }
 
 /** The length of a local day comes from the zone: 23 and 25 hours where clocks change. */
-const daily = (db: Kysely<unknown>) =>
+const daily = (db: Kysely<unknown>, kept: Kept) =>
   replaceView(
     db,
     'analytics.daily',
@@ -59,10 +64,10 @@ const daily = (db: Kysely<unknown>) =>
             round(${seconds('d.day_start', 'd.day_end')} * s.intervals / s.covered)::int8 AS expected_intervals,
             round(s.covered / ${seconds('d.day_start', 'd.day_end')}, 4) AS completeness, s.estimated AS estimated_intervals,
             p.lane, s.first_height, s.last_height
-       FROM ${fullDays(DAY_SUMS)}`,
+       FROM ${fullDays(kept, DAY_SUMS)}`,
   )
 
-const pointMeters = (db: Kysely<unknown>) =>
+const pointMeters = (db: Kysely<unknown>, { bounds }: Kept) =>
   createView(
     db,
     'analytics.usage_point_meters',
@@ -79,12 +84,11 @@ const pointMeters = (db: Kysely<unknown>) =>
     },
     `SELECT ${POINT_COLUMNS}, p.meter_id, p.valid_from, p.valid_to, f.first, f.last, p.lane, p.event_index
        FROM ${PERIODS}
-      CROSS JOIN LATERAL (SELECT min(i.start) AS first, max(i.start) AS last FROM store.intervals i
-                           WHERE i.meter = p.meter AND i.start >= p.valid_from AND i.start < p.valid_to) f`,
+      CROSS JOIN ${bounds}`,
   )
 
 /** Parts of a day that two meters measured are summed; `expected` of each is the part that it is answerable for. */
-const pointDays = (db: Kysely<unknown>) =>
+const pointDays = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.point_days',
@@ -112,7 +116,7 @@ const pointDays = (db: Kysely<unknown>) =>
             round(coalesce(sum(s.covered), 0) / sum(${seconds('d.from_at', 'd.to_at')}), 4), coalesce(sum(s.estimated), 0)::int8,
             d.day_start, d.day_end, array_agg(p.meter_id ORDER BY d.from_at, p.meter), array_agg(p.lane ORDER BY d.from_at, p.meter),
             array_agg(s.first_height ORDER BY d.from_at, p.meter), array_agg(s.last_height ORDER BY d.from_at, p.meter)
-       FROM ${allDays(DAY_SUMS)}
+       FROM ${allDays(kept, DAY_SUMS)}
       WHERE s.obis IS NOT NULL OR p.main_unit = 30
       GROUP BY d.day, ${POINT_COLUMNS}, coalesce(s.obis, p.main_obis), d.day_start, d.day_end`,
   )
@@ -126,7 +130,7 @@ const HOUR_SUMS: Sums = {
 }
 
 /** In a day of 25 hours one hour of the clock is there twice: two rows with the same local hour. */
-const hourly = (db: Kysely<unknown>) =>
+const hourly = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.hourly',
@@ -148,7 +152,7 @@ const hourly = (db: Kysely<unknown>) =>
     },
     `SELECT d.day, extract(hour FROM s.part AT TIME ZONE p.zone)::int2, extract(isodow FROM d.day)::int2, s.part, p.meter_id,
             ${POINT_COLUMNS}, s.obis, s.kwh, round(s.kwh * 3600 / s.covered, 6), s.covered, p.lane, s.first_height, s.last_height
-       FROM ${fullDays(HOUR_SUMS)}`,
+       FROM ${fullDays(kept, HOUR_SUMS)}`,
   )
 
 const completeness = (db: Kysely<unknown>) =>
@@ -179,21 +183,21 @@ const completeness = (db: Kysely<unknown>) =>
 const GAP_OF = 'usage_point, zone, region, feeder, obis'
 
 /** The gaps of one day: before each interval, and before the day's end. */
-const GAP_PIECES = `
+const gapPieces = (kept: Kept) => `
   SELECT p.usage_point, p.zone, p.region, p.feeder, coalesce(s.obis, p.main_obis) AS obis, p.meter_id, d.day, g.gap_from, g.gap_to
-    FROM ${allDays({ inner: 'sum(i.step) AS covered', outer: 'sum(g.covered) AS covered', more: [] })}
+    FROM ${allDays(kept, { inner: 'sum(i.step) AS covered', outer: 'sum(g.covered) AS covered', more: [] })}
    CROSS JOIN LATERAL (
      SELECT coalesce(max(e.ends) OVER (ORDER BY e.start, e.ends ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), d.from_at) AS gap_from,
             e.start AS gap_to
        FROM (SELECT i.start, i.start + make_interval(secs => i.step) AS ends
-               FROM ${ofDay()}
+               FROM ${ofDay(kept)}
                JOIN store.channels c ON c.channel = i.channel AND c.obis = s.obis AND c.unit = 30
              UNION ALL SELECT d.to_at, d.to_at) e) g
    WHERE (p.main_unit = 30 OR s.obis IS NOT NULL) AND coalesce(s.covered, 0) < ${seconds('d.from_at', 'd.to_at')}
      AND g.gap_to > g.gap_from`
 
 /** Looked for in days that are not full alone; a gap that lasts for days is one row. */
-const gaps = (db: Kysely<unknown>) =>
+const gaps = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.gaps',
@@ -215,6 +219,6 @@ const gaps = (db: Kysely<unknown>) =>
             array_agg(DISTINCT meter_id ORDER BY meter_id)
        FROM (SELECT *, count(*) FILTER (WHERE is_new) OVER (PARTITION BY ${GAP_OF} ORDER BY gap_from, gap_to) AS gap
                FROM (SELECT *, gap_from IS DISTINCT FROM lag(gap_to) OVER (PARTITION BY ${GAP_OF} ORDER BY gap_from, gap_to) AS is_new
-                       FROM (${GAP_PIECES}) pieces) marked) counted
+                       FROM (${gapPieces(kept)}) pieces) marked) counted
       GROUP BY ${GAP_OF}, gap`,
   )

@@ -1,4 +1,5 @@
-/** What the views of 0008 and after are made from: SQL for FROM clauses. Like a migration that has run, never changed.
+/** What the views of 0008 and after are made from: SQL for FROM clauses. Like a migration that has run, never changed: how intervals are
+ *  kept is given (here as flat rows, since 0013 packed), what is asked of them stays.
  *
  *  One lateral look-up a meter, or a meter and local day, over the index (meter, start): a filter on usage point, feeder, region, plan
  *  or day cuts the look-ups, and a look-up sorts some hundred rows at most to find the newest of each interval. Of 1.27 million rows
@@ -11,6 +12,25 @@ export const PERIODS = `(
     FROM store.assignments a
     JOIN store.meters m ON m.number = a.meter
     LEFT JOIN store.zones z ON z.zone = a.zone) p`
+
+/** How intervals are kept: what differs between flat and packed rows. */
+export interface Kept {
+  /** `k`, lateral to `p`: what the corrections of its meter supersede, as parallel arrays. */
+  readonly corrections: string
+  /** `i`: intervals of the meter of `p` that begin in a time, as they hold now. `more`: columns beside channel, start, step, value and
+   *  sequence. `k`: the alias that has what `k` has. */
+  newest(from: string, to: string, more: readonly string[], k?: string): string
+  /** Lateral to `p`: start of its first interval. */
+  readonly first: string
+  /** Lateral to `p`: end and channel of its last interval. */
+  readonly last: string
+  /** Joined to `r`, a message: its intervals `n`, with the condition that they are of it. */
+  readonly intervalsOfCorrection: string
+  /** `o`: intervals, of which those with the meter and start of `n` are wanted. */
+  readonly intervalsAt: string
+  /** Lateral to `p`, of `store.assignments`: starts of its first and last interval, as `first` and `last`. */
+  readonly bounds: string
+}
 
 /** `k`: what the corrections of the meter of `p` supersede: parallel arrays, null where there are none, which one look-up in a small
  *  index tells. It must stand where it is made once for each `p`, not for each day or interval. */
@@ -39,12 +59,27 @@ const newest = (from: string, to: string, more: readonly string[], k = 'k') => `
           WHERE c.channel = o.channel >> 16 AND c.sequence > o.sequence AND c.start < o.start + make_interval(secs => o.step)
             AND c.ends > o.start)) i`
 
+export const FLAT: Kept = {
+  corrections: CORRECTIONS,
+  newest,
+  first: `LATERAL (SELECT min(i.start) AS first_start FROM store.intervals i
+                         WHERE i.meter = p.meter AND i.start >= p.valid_from AND i.start < p.valid_to) f`,
+  last: `LATERAL (SELECT i.start + make_interval(secs => i.step) AS last_end, i.channel AS last_channel FROM store.intervals i
+                        WHERE i.meter = p.meter AND i.start >= p.valid_from AND i.start < p.valid_to
+                        ORDER BY i.start DESC, i.channel LIMIT 1) l`,
+  intervalsOfCorrection:
+    'store.intervals n ON n.meter = r.meter AND n.sequence = r.sequence AND n.lane = r.lane AND n.height = r.height AND n.entry = r.entry',
+  intervalsAt: 'store.intervals o',
+  bounds: `LATERAL (SELECT min(i.start) AS first, max(i.start) AS last FROM store.intervals i
+                           WHERE i.meter = p.meter AND i.start >= p.valid_from AND i.start < p.valid_to) f`,
+}
+
 /** `p`, `k`: periods, with what their corrections supersede. */
-export const CORRECTED_PERIODS = `${PERIODS} CROSS JOIN ${CORRECTIONS}`
+export const correctedPeriods = ({ corrections }: Kept) => `${PERIODS} CROSS JOIN ${corrections}`
 
 /** `p`, `k`, `i`: all intervals. */
-export const intervalsOf = (...more: readonly string[]) =>
-  `${CORRECTED_PERIODS} CROSS JOIN LATERAL ${newest('p.valid_from', 'p.valid_to', more)}`
+export const intervalsOf = (kept: Kept, ...more: readonly string[]) =>
+  `${correctedPeriods(kept)} CROSS JOIN LATERAL ${kept.newest('p.valid_from', 'p.valid_to', more)}`
 
 /** What is dated later than a day after the newest block is not looked at by days: one meter with a wrong year must not cost millions of
  *  look-ups. Rule `dated-ahead` tells of it. */
@@ -52,23 +87,20 @@ export const HORIZON = `(SELECT coalesce(max(final_at) + interval '1 day', 'infi
 
 /** `p`, with what `k` has, and with the time in which something is to be expected of its usage point (from the first interval of any of its meters to the end
  *  of the last), and the channel that a day without any interval lacks. A point without intervals has no such time. */
-const SEEN = `(
+const seen = ({ first, last, corrections }: Kept) => `(
   SELECT *, greatest(valid_from, min(first_start) OVER point) AS seen_from, main.obis AS main_obis, main.unit AS main_unit,
          CASE WHEN min(first_start) OVER point IS NULL THEN valid_from
               ELSE least(valid_to, max(last_end) OVER point, ${HORIZON}) END AS seen_to
     FROM ${PERIODS}
-    CROSS JOIN LATERAL (SELECT min(i.start) AS first_start FROM store.intervals i
-                         WHERE i.meter = p.meter AND i.start >= p.valid_from AND i.start < p.valid_to) f
-    LEFT JOIN LATERAL (SELECT i.start + make_interval(secs => i.step) AS last_end, i.channel AS last_channel FROM store.intervals i
-                        WHERE i.meter = p.meter AND i.start >= p.valid_from AND i.start < p.valid_to
-                        ORDER BY i.start DESC, i.channel LIMIT 1) l ON true
+    CROSS JOIN ${first}
+    LEFT JOIN ${last} ON true
     LEFT JOIN store.channels main ON main.channel = l.last_channel
-    CROSS JOIN ${CORRECTIONS}
+    CROSS JOIN ${corrections}
   WINDOW point AS (PARTITION BY usage_point)) p`
 
 /** `p`, `d`: the local days of that time; `d.day_start` to `d.day_end` is the day, `d.from_at` to `d.to_at` what of it the meter
  *  of `p` is answerable for. A day has 23, 24 or 25 hours. */
-const DAYS = `${SEEN}
+const days = (kept: Kept) => `${seen(kept)}
  CROSS JOIN LATERAL (
    SELECT day, day_start, day_end, greatest(p.seen_from, day_start) AS from_at, least(p.seen_to, day_end) AS to_at
      FROM (SELECT day, day::timestamp AT TIME ZONE p.zone AS day_start, (day + 1)::timestamp AT TIME ZONE p.zone AS day_end
@@ -77,7 +109,7 @@ const DAYS = `${SEEN}
     WHERE least(p.seen_to, day_end) > greatest(p.seen_from, day_start)) d`
 
 /** `i`: the intervals of a day of `d` as they hold now. */
-export const ofDay = (...more: readonly string[]) => newest('d.from_at', 'd.to_at', more, 'p')
+export const ofDay = (kept: Kept, ...more: readonly string[]) => kept.newest('d.from_at', 'd.to_at', more, 'p')
 
 export interface Sums {
   /** Sums over the intervals `i` of a channel. */
@@ -91,26 +123,26 @@ export interface Sums {
 }
 
 /** `s`: energy of the meter and day of `p`, `d`, one row for each OBIS code. */
-const sums = ({ inner, outer, more, part }: Sums) => {
+const sums = (kept: Kept, { inner, outer, more, part }: Sums) => {
   const [select, by, again] = part === undefined ? ['', '', ''] : [`${part} AS part, `, ', part', ', g.part']
   return `LATERAL (
   SELECT c.obis, ${outer}
-    FROM (SELECT i.channel, ${select}${inner} FROM ${ofDay(...more)} GROUP BY i.channel${by}) g
+    FROM (SELECT i.channel, ${select}${inner} FROM ${ofDay(kept, ...more)} GROUP BY i.channel${by}) g
     JOIN store.channels c ON c.channel = g.channel
    WHERE c.unit = 30
    GROUP BY c.obis${again}) s`
 }
 
 /** `p`, `d`, `s`: days that have energy, and days that have nothing (`s.obis` is null), for a point whose newest interval is energy. */
-export const allDays = (of: Sums) => `${DAYS} LEFT JOIN ${sums(of)} ON true`
+export const allDays = (kept: Kept, of: Sums) => `${days(kept)} LEFT JOIN ${sums(kept, of)} ON true`
 
 /** `p`, `d`, `s`: days that have energy. */
-export const fullDays = (of: Sums) => `${DAYS} CROSS JOIN ${sums(of)}`
+export const fullDays = (kept: Kept, of: Sums) => `${days(kept)} CROSS JOIN ${sums(kept, of)}`
 
 /** `e`: intervals of energy of the meter of `p`, `k` between two times, as they hold now. */
-export const intervalsBetween = (from: string, to: string) => `(
+export const intervalsBetween = (kept: Kept, from: string, to: string) => `(
   SELECT c.obis, i.step, i.value * c.factor * 0.001 AS kwh
-    FROM ${newest(from, to, [])}
+    FROM ${kept.newest(from, to, [])}
     JOIN store.channels c ON c.channel = i.channel AND c.unit = 30) e`
 
 /** Quality codes of what was not measured: estimated, interpolated, questionable, derived, projected, mixed, other. */

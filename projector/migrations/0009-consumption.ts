@@ -1,12 +1,12 @@
 import type { Kysely, Migration } from 'kysely'
 import { COMPANION, POINT } from './0008-days.js'
-import { fullDays } from './0008-sources.js'
+import { FLAT, fullDays, type Kept } from './0008-sources.js'
 import { createView } from './described.js'
 
 /** When how much is used, who uses most, and what a feeder loses. */
 export const consumption: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await peaks(db)
+    await peaks(db, FLAT)
     await topConsumers(db)
     await loadCurve(db)
     await feederBalance(db)
@@ -20,7 +20,7 @@ const MONTH_OF = (day: string) => `date_trunc('month', ${day}::timestamp)::date`
 const PEAK = '(array_agg(i.%s ORDER BY i.value::numeric / i.step DESC, i.start))[1]'
 const peakOf = (column: string) => PEAK.replace('%s', column)
 
-const peaks = (db: Kysely<unknown>) =>
+export const peaks = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.peaks',
@@ -40,7 +40,7 @@ const peaks = (db: Kysely<unknown>) =>
     `SELECT DISTINCT ON (${MONTH_OF('d.day')}, p.usage_point, s.obis)
             ${MONTH_OF('d.day')}, p.usage_point, p.zone, p.region, p.feeder, p.plan, s.obis, round(s.kw, 6), s.start, s.step, p.meter_id,
             p.lane, s.height, s.entry
-       FROM ${fullDays({
+       FROM ${fullDays(kept, {
          inner: ['value', 'step', 'start', 'height', 'entry'].map((each) => `${peakOf(each)} AS ${each}`).join(', '),
          outer: [
            'max(g.value * c.factor * 3.6 / g.step) AS kw',

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { fullDays, HORIZON } from './0008-sources.js'
+import { fullDays, HORIZON, type Kept } from './0008-sources.js'
 import { createView } from './described.js'
 
 /** A row of a rule, in the order of the view's columns. */
@@ -49,7 +49,7 @@ const ZERO_RUN = `SELECT ${select({
  GROUP BY usage_point, region, feeder, obis, run`
 
 /** Highest more than 2.8 times the third-highest of the day: 180 % above it, as is usual in this field. */
-const SPIKE = `SELECT ${select({
+const spike = (kept: Kept) => `SELECT ${select({
   ...{
     rule: `'spike'`,
     usage_point: 'p.usage_point',
@@ -66,7 +66,7 @@ const SPIKE = `SELECT ${select({
     entry: 's.entry',
   },
 })}
-  FROM ${fullDays({
+  FROM ${fullDays(kept, {
     inner: `(array_agg(i.value ORDER BY i.value DESC, i.start))[1:3] AS top, (array_agg(i.start ORDER BY i.value DESC, i.start))[1] AS start,
             (array_agg(i.step ORDER BY i.value DESC, i.start))[1] AS step, (array_agg(i.height ORDER BY i.value DESC, i.start))[1] AS height,
             (array_agg(i.entry ORDER BY i.value DESC, i.start))[1] AS entry`,
@@ -145,7 +145,7 @@ const AHEAD = `SELECT ${select({
   detail: `'its newest interval begins more than a day after the newest block'`,
 })} FROM analytics.usage_point_meters WHERE last_interval > ${HORIZON}`
 
-export const exceptions = (db: Kysely<unknown>) =>
+export const exceptions = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.vee_exceptions',
@@ -166,5 +166,5 @@ export const exceptions = (db: Kysely<unknown>) =>
       height: 'height of that block; zero-run: of the first',
       entry: 'its entry, from 0; null: all of a day',
     },
-    [MISSING, ZERO_RUN, SPIKE, SUM_CHECK, TARIFFS, ROLLOVER, REGISTER_BACK, CLOCK, AHEAD].join('\nUNION ALL\n'),
+    [MISSING, ZERO_RUN, spike(kept), SUM_CHECK, TARIFFS, ROLLOVER, REGISTER_BACK, CLOCK, AHEAD].join('\nUNION ALL\n'),
   )

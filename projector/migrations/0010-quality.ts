@@ -1,6 +1,6 @@
 import type { Kysely, Migration } from 'kysely'
 import { POINT } from './0008-days.js'
-import { PERIODS, seconds } from './0008-sources.js'
+import { FLAT, type Kept, PERIODS, seconds } from './0008-sources.js'
 import { exceptions } from './0010-exceptions.js'
 import { registerUse } from './0010-registers.js'
 import { createView } from './described.js'
@@ -8,32 +8,37 @@ import { createView } from './described.js'
 /** Whether what is there can be believed: corrections, estimates, clocks, and the rules of validation (VEE). */
 export const quality: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await registerUse(db)
-    await revisions(db)
-    await estimatedActual(db)
+    await qualityViews(db, FLAT)
     await clocks(db)
-    await exceptions(db)
+    await exceptions(db, FLAT)
   },
+}
+
+/** Those that read intervals, but for exceptions. */
+export async function qualityViews(db: Kysely<unknown>, kept: Kept): Promise<void> {
+  await registerUse(db, kept)
+  await revisions(db, kept)
+  await estimatedActual(db, kept)
 }
 
 const POINT_COLUMNS = 'p.usage_point, p.zone, p.region, p.feeder, p.plan'
 
 /** A correction `r` of a meter `p`, its intervals `n`, and what they replace `o`: of the message that it names, else the newest before
  *  it. By lane and height the BRIN index finds the intervals of few corrections among many rows. */
-const CORRECTED = `${PERIODS}
+const corrected = ({ intervalsOfCorrection, intervalsAt }: Kept) => `${PERIODS}
   JOIN store.readings r ON r.meter = p.meter AND r.revises IS NOT NULL
-  JOIN store.intervals n ON n.meter = r.meter AND n.sequence = r.sequence AND n.lane = r.lane AND n.height = r.height AND n.entry = r.entry
+  JOIN ${intervalsOfCorrection}
        AND n.start >= p.valid_from AND n.start < p.valid_to
   JOIN store.channels nc ON nc.channel = n.channel
   LEFT JOIN LATERAL (
-    SELECT o.* FROM store.intervals o
+    SELECT o.* FROM ${intervalsAt}
      WHERE o.meter = n.meter AND o.start = n.start AND o.channel >> 16 = n.channel >> 16 AND o.sequence < n.sequence
      ORDER BY o.sequence = r.revises DESC, o.sequence DESC, o.channel DESC, o.value DESC, o.step DESC, o.quality DESC LIMIT 1) o ON true
   LEFT JOIN store.channels oc ON oc.channel = o.channel`
 
 const isEstimated = (row: string) => `(${row}.quality BETWEEN 8 AND 13 OR ${row}.quality = 16)`
 
-const revisions = (db: Kysely<unknown>) =>
+const revisions = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.revisions',
@@ -64,14 +69,14 @@ const revisions = (db: Kysely<unknown>) =>
                     count(*) FILTER (WHERE (n.value * nc.factor, n.quality) IS DISTINCT FROM (o.value * oc.factor, o.quality)),
                     sum(CASE oc.unit WHEN 30 THEN o.value * oc.factor * 0.001 END), sum(CASE nc.unit WHEN 30 THEN n.value * nc.factor * 0.001 END),
                     r.sent_at, b.final_at, round(${seconds('max(n.start + make_interval(secs => n.step))', 'b.final_at')} / 86400, 1), r.lane, r.height, r.entry
-               FROM ${CORRECTED}
+               FROM ${corrected(kept)}
                JOIN ledger.blocks b ON b.lane = r.lane AND b.height = r.height
               GROUP BY p.meter_id, ${POINT_COLUMNS}, nc.obis, r.sequence, r.revises, r.sent_at, b.final_at, r.lane, r.height, r.entry, r.meter) u
        LEFT JOIN LATERAL (SELECT v.height, v.entry FROM store.readings v JOIN store.meters m ON m.number = v.meter
                            WHERE m.meter = u.meter_id AND v.sequence = u.revises ORDER BY v.height DESC LIMIT 1) v ON true`,
   )
 
-const estimatedActual = (db: Kysely<unknown>) =>
+const estimatedActual = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.estimated_actual',
@@ -94,7 +99,7 @@ const estimatedActual = (db: Kysely<unknown>) =>
     },
     `SELECT p.meter_id, ${POINT_COLUMNS}, n.start, n.step, nc.obis, o.value * oc.factor * 0.001, n.value * nc.factor * 0.001,
             (o.value * oc.factor - n.value * nc.factor) * 0.001, o.quality, n.lane, o.height, o.entry, n.height, n.entry
-       FROM ${CORRECTED}
+       FROM ${corrected(kept)}
       WHERE ${isEstimated('o')} AND NOT ${isEstimated('n')} AND nc.unit = 30 AND oc.unit = 30 AND o.step = n.step`,
   )
 

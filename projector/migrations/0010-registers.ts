@@ -1,12 +1,12 @@
 import type { Kysely } from 'kysely'
 import { POINT } from './0008-days.js'
-import { CORRECTED_PERIODS, intervalsBetween } from './0008-sources.js'
+import { correctedPeriods, intervalsBetween, type Kept } from './0008-sources.js'
 import { createView } from './described.js'
 
 /** Of registers with one meter, OBIS code and time the newest holds, as in `analytics.registers`. Capacity is the power of ten above the
  *  value before: a register that starts again from 0 has used it up. Where that would be more than a tenth of it, the register went
  *  back. Tariff registers and export have a difference alone; of totals (1.8.0, 2.8.0) the intervals between the readings are summed. */
-const USES = `${CORRECTED_PERIODS}
+const uses = (kept: Kept) => `${correctedPeriods(kept)}
  CROSS JOIN LATERAL (
    SELECT *, CASE WHEN went_back AND capacity - previous + value <= capacity / 10 THEN capacity - previous + value
                   ELSE value - previous END AS used,
@@ -24,7 +24,7 @@ const USES = `${CORRECTED_PERIODS}
            WINDOW w AS (PARTITION BY c.obis ORDER BY v.at)) read
     WHERE previous_at IS NOT NULL) u`
 
-export const registerUse = (db: Kysely<unknown>) =>
+export const registerUse = (db: Kysely<unknown>, kept: Kept) =>
   createView(
     db,
     'analytics.register_use',
@@ -50,10 +50,10 @@ export const registerUse = (db: Kysely<unknown>) =>
     },
     `SELECT p.meter_id, p.usage_point, p.zone, p.region, p.feeder, p.plan, u.obis, u.previous_at, u.at, u.previous, u.value, u.used,
             u.rolled_over, u.resolution, s.kwh, u.used - s.kwh, p.lane, u.height, u.entry, u.previous_height, u.previous_entry
-       FROM ${USES}
+       FROM ${uses(kept)}
        LEFT JOIN LATERAL (
          SELECT sum(e.kwh) AS kwh
-           FROM ${intervalsBetween('u.previous_at', 'u.at')}
+           FROM ${intervalsBetween(kept, 'u.previous_at', 'u.at')}
           WHERE e.obis IN (u.obis, replace(u.obis, '.8.0*', '.29.0*')) AND u.obis ~ '[.]8[.]0[*]'
           GROUP BY e.obis
          HAVING sum(e.step) = extract(epoch FROM u.at - u.previous_at)

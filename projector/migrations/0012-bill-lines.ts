@@ -5,6 +5,16 @@
  *  changes with time (offsets, signals, seasons) stands in sorted arrays, in which width_bucket finds a moment by halving: one pass
  *  over the intervals, and a condition on usage_point or month reaches their index. */
 
+/** How intervals are kept: what differs between flat and packed rows. */
+export interface KeptForBills {
+  /** Joined to `p`, `v`: intervals `i` and their channel `c`. */
+  intervals(when: When): string
+  /** Whether an interval `i` is the newest with its meter, OBIS code and start. */
+  isNewest(when: When): string
+  /** Joined to `r`, a message that revises another: `n`, what it gives, with `ends` as SQL. */
+  readonly ofMessage: { readonly join: string; readonly ends: string }
+}
+
 /** Now, or as of `as_of_time` and for `of_point` alone (null: all), parameters of a function. */
 export type When = 'now' | 'as of'
 
@@ -85,15 +95,15 @@ const newer = (table: string, time: string, of: string, when: When, ...rest: str
            WHERE n.meter = ${of}.meter AND n.${time} = ${of}.${time} AND n.channel >> 16 = ${of}.channel >> 16
              ${when === 'now' ? '' : 'AND n.height <= cuts.height'} AND (${order('n')}) > (${order(of)}))`
 }
-const cut = (of: string, when: When) =>
+export const cut = (of: string, when: When) =>
   when === 'now' ? '' : `JOIN cuts ON cuts.lane = ${of}.lane AND ${of}.height <= cuts.height`
 
 /** Intervals of messages that revise another: few, so they are looked up once. */
-const revising = (when: When) => `
+const revising = (when: When, { ofMessage }: KeptForBills) => `
   revising AS MATERIALIZED (
-    SELECT n.meter, n.sequence, n.channel >> 16 AS code, n.start, n.start + make_interval(secs => n.step) AS ends
+    SELECT n.meter, n.sequence, n.channel >> 16 AS code, n.start, ${ofMessage.ends} AS ends
       FROM store.readings r ${cut('r', when)}
-      JOIN store.intervals n ON n.meter = r.meter AND n.sequence = r.sequence
+      JOIN ${ofMessage.join} ON n.meter = r.meter AND n.sequence = r.sequence
        AND n.lane = r.lane AND n.height = r.height AND n.entry = r.entry
      WHERE r.revises IS NOT NULL)`
 const CORRECTED = `EXISTS (SELECT FROM revising r
@@ -109,19 +119,28 @@ const local = (at: string) => `
                coalesce(width_bucket(${at}, o.starts), 0) > 0 AS is_published OFFSET 0) l`
 const versionsOf = (kind: string) => `
       JOIN plans v ON v.plan = p.plan AND v.kind = '${kind}' AND v.valid_from < p.valid_to AND v.valid_to > p.valid_from`
-const within = (at: string) => `${at} >= greatest(p.valid_from, v.valid_from) AND ${at} < least(p.valid_to, v.valid_to)`
+/** Start and end of the time in which a version `v` holds for a period `p`. */
+export const FROM = 'greatest(p.valid_from, v.valid_from)'
+export const TO = 'least(p.valid_to, v.valid_to)'
+const within = (at: string) => `${at} >= ${FROM} AND ${at} < ${TO}`
 const KEY = `p.usage_point, date_trunc('month', l.time)::date AS month, p.plan, v.event_index`
 
-const intervalSums = (when: When) => `
+export const FLAT_FOR_BILLS: KeptForBills = {
+  intervals: (when) => `
+      JOIN store.intervals i ON i.meter = p.meter AND ${within('i.start')}
+      ${cut('i', when)}
+      JOIN store.channels c ON c.channel = i.channel AND c.obis = v.measures`,
+  isNewest: (when) => `NOT ${newer('intervals', 'start', 'i', when, 'step', 'quality')}`,
+  ofMessage: { join: 'store.intervals n', ends: 'n.start + make_interval(secs => n.step)' },
+}
+
+const intervalSums = (when: When, { intervals, isNewest }: KeptForBills) => `
     SELECT ${KEY}, z.zone,
            sum(${ENERGY}) FILTER (WHERE c.unit = 30) AS kwh,
            sum(${ENERGY}) FILTER (WHERE c.unit = 30 AND ${ESTIMATED}) AS estimated_kwh,
            count(*) FILTER (WHERE c.unit = 30) AS measured, sum(i.step) FILTER (WHERE c.unit = 30) AS covered,
            NOT bool_and(l.is_published) AS lacks_zone, bool_or(c.unit <> 30) AS has_wrong_unit, false AS has_fallen, min(p.zone COLLATE "C") AS time_zone
-      FROM periods p ${versionsOf('interval-plan')}
-      JOIN store.intervals i ON i.meter = p.meter AND ${within('i.start')}
-      ${cut('i', when)}
-      JOIN store.channels c ON c.channel = i.channel AND c.obis = v.measures
+      FROM periods p ${versionsOf('interval-plan')}${intervals(when)}
       ${local('i.start')}
       LEFT JOIN signals s ON s.plan = p.plan AND v.signal = 1
       CROSS JOIN LATERAL (
@@ -134,7 +153,7 @@ const intervalSums = (when: When) => `
         SELECT CASE WHEN m.signalled < v.zone_count THEN m.signalled
                     ELSE get_byte(d.zones, date_part('hour', l.time)::int4 * 60 + date_part('minute', l.time)::int4) END AS zone
         OFFSET 0) z
-     WHERE NOT ${newer('intervals', 'start', 'i', when, 'step', 'quality')} AND NOT ${CORRECTED}
+     WHERE ${isNewest(when)} AND NOT ${CORRECTED}
      GROUP BY 1, 2, 3, 4, 5`
 
 /** A difference belongs, like an interval, to where it begins. */
@@ -176,11 +195,11 @@ const STANDING = `
        GROUP BY p.plan, v.event_index`
 
 /** Statement that gives the lines; its columns are those of analytics.bill_lines. */
-export const billLines = (when: When) => `
+export const billLines = (when: When, kept: KeptForBills) => `
   WITH ${when === 'now' ? '' : CUTS}
   periods AS NOT MATERIALIZED (${PERIODS[when]}),
   ${documents(when)},
-  ${revising(when)}
+  ${revising(when, kept)}
   SELECT b.usage_point, b.month, a.plan, a.event_index, a.zone::int2, coalesce(z.name, 'standing'), a.kwh, a.estimated_kwh,
          a.measured, a.covered, w.seconds, q.price * q.unit, round(coalesce(a.kwh, a.measured) * q.price * q.unit, v.decimals), v.currency,
          array_remove(ARRAY[CASE WHEN b.has_fallen THEN 'register-fell' END,
@@ -190,7 +209,7 @@ export const billLines = (when: When) => `
                  bool_or(has_fallen) AS has_fallen, min(time_zone) AS time_zone,
                  array_agg(ROW(plan, event_index, zone, kwh, coalesce(estimated_kwh, 0), measured, covered)::store.bill_sum)
                    FILTER (WHERE measured > 0) AS sums
-            FROM (${intervalSums(when)} UNION ALL ${registerSums(when)}) sums
+            FROM (${intervalSums(when, kept)} UNION ALL ${registerSums(when)}) sums
            GROUP BY usage_point, month) b
    CROSS JOIN LATERAL (
       SELECT * FROM unnest(b.sums)

@@ -1,13 +1,13 @@
 import type { Kysely, Migration } from 'kysely'
-import { billLines } from './0012-bill-lines.js'
+import { billLines, FLAT_FOR_BILLS, type KeptForBills } from './0012-bill-lines.js'
 import { createFunction, createView, run } from './described.js'
 
 export const bills: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await sums(db)
-    await lines(db)
+    await lines(db, FLAT_FOR_BILLS)
     await totals(db)
-    await linesAsOf(db)
+    await linesAsOf(db, FLAT_FOR_BILLS)
     await totalsAsOf(db)
     await tariffView(db)
     await unpriced(db)
@@ -61,13 +61,13 @@ const LINE_TYPES = {
 }
 const PROOF = 'the entries behind one: meterchain bill POINT MONTH --entries'
 
-const lines = (db: Kysely<unknown>) =>
+export const lines = (db: Kysely<unknown>, kept: KeptForBills) =>
   createView(
     db,
     'analytics.bill_lines',
     `Lines of bills by what holds now, one for each version of a plan and zone; rules in schemas/SPEC.md, section 18; ${PROOF}`,
     LINE,
-    billLines('now'),
+    billLines('now', kept),
   )
 
 const BILL = {
@@ -100,8 +100,8 @@ const ARGUMENTS = `as_of_time timestamptz, of_point text DEFAULT NULL`
 const AS_OF =
   'as it was known at a time: by readings of blocks that were final, and by events of the registry that they named. infinity: all events, now. of_point: that usage point alone'
 
-const linesAsOf = (db: Kysely<unknown>) =>
-  createFunction(db, 'analytics.bill_lines_as_of', ARGUMENTS, `bill_lines ${AS_OF}`, LINE_TYPES, billLines('as of'))
+export const linesAsOf = (db: Kysely<unknown>, kept: KeptForBills) =>
+  createFunction(db, 'analytics.bill_lines_as_of', ARGUMENTS, `bill_lines ${AS_OF}`, LINE_TYPES, billLines('as of', kept))
 
 const totalsAsOf = (db: Kysely<unknown>) =>
   createFunction(

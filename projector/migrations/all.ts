@@ -11,6 +11,7 @@ import { consumption } from './0009-consumption.js'
 import { quality } from './0010-quality.js'
 import { tariffs } from './0011-tariffs.js'
 import { bills } from './0012-bills.js'
+import { packed } from './0013-packed.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -26,6 +27,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0010-quality': quality,
   '0011-tariffs': tariffs,
   '0012-bills': bills,
+  '0013-packed': packed,
 }
 
 /** Compiled in: no file is looked for at run time. */

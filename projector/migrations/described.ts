@@ -31,7 +31,7 @@ export async function createTable(
   }
 }
 
-/** A view over `select`, whose columns are those of `columns`, in that order. */
+/** A view over `select`, whose columns are those of `columns`, in that order; in place of one with the same columns. */
 export async function createView(
   db: Kysely<unknown>,
   name: string,
@@ -39,7 +39,7 @@ export async function createView(
   columns: Readonly<Record<string, string>>,
   select: string,
 ): Promise<void> {
-  await run(db, `CREATE VIEW ${name} (${Object.keys(columns).join(', ')}) AS ${select}`)
+  await run(db, `CREATE OR REPLACE VIEW ${name} (${Object.keys(columns).join(', ')}) AS ${select}`)
   await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
   for (const [column, text] of Object.entries(columns)) {
     await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
@@ -66,7 +66,7 @@ export async function createFunction(
   // bound to the tables themselves, not to their names: a replayed set of schemas is renamed
   await run(
     db,
-    `CREATE FUNCTION ${name} (${parameters}) RETURNS TABLE (${returned.join(', ')})
+    `CREATE OR REPLACE FUNCTION ${name} (${parameters}) RETURNS TABLE (${returned.join(', ')})
      LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC ${select}; END`,
   )
   await run(db, `COMMENT ON FUNCTION ${name} IS ${literal(comment)}`)

@@ -2,9 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 const YEAR_SECONDS = 31_536_000
 
-/** An answer that never changes, for it is final: whoever holds it need not ask again. `tag` names it. */
+/** An answer that never changes, for it is final: whoever holds it need not ask again. `tag` names it. What needs a key is kept by
+ *  nobody between. */
 export function sendImmutable(request: FastifyRequest, reply: FastifyReply, tag: string, body: object | string): FastifyReply {
-  return sendTagged(request, reply.header('cache-control', `public, max-age=${YEAR_SECONDS}, immutable`), tag, body)
+  const whose = request.routeOptions.config.scope === undefined ? 'public' : 'private'
+  return sendTagged(request, reply.header('cache-control', `${whose}, max-age=${YEAR_SECONDS}, immutable`), tag, body)
 }
 
 /** An answer that may be another one next time: to be asked for again, and not to be sent again if it is the same. */

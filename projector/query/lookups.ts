@@ -53,16 +53,29 @@ export const blockAt = (database: RowSource, lane: number, height: number): Prom
 export const blockOf = (database: RowSource, hash: Buffer): Promise<BlockFacts | undefined> =>
   blockWhere(database, 'hash = $1', [hash])
 
+/** Accepts of a final block, as they were cast. */
+export interface HeldVote {
+  readonly authority: string
+  readonly verdictHash: Buffer
+  readonly notCounted: readonly NotCounted[]
+  readonly record: Buffer
+}
+
+/** None: there is no such block, or its certificate is missing. */
+export async function heldVotes(database: RowSource, lane: number, height: number): Promise<HeldVote[]> {
+  return (await votesOf(database, lane, height)).flatMap((record) => {
+    const decoded = decodeChainRecord(record)
+    if (decoded?.kind !== 'vote' || decoded.vote.judgement.kind !== 'accept') return []
+    const { authority, judgement } = decoded.vote
+    return [{ authority, verdictHash: judgement.verdictHash, notCounted: judgement.notCounted, record }]
+  })
+}
+
 async function blockWhere(database: RowSource, where: string, values: unknown[]): Promise<BlockFacts | undefined> {
   const [block] = await database.rows<Omit<BlockFacts, 'votes' | 'notCounted'>>(`${BLOCK} WHERE ${where} LIMIT 1`, values)
   if (block === undefined) return undefined
-  const votes = (await votesOf(database, block.lane, block.height)).flatMap((record) => {
-    const decoded = decodeChainRecord(record)
-    return decoded?.kind === 'vote' ? [decoded.vote] : []
-  })
-  const judgement = votes[0]?.judgement
-  const notCounted = judgement?.kind === 'accept' ? judgement.notCounted : []
-  return { ...block, votes: votes.map(({ authority }) => authority), notCounted }
+  const votes = await heldVotes(database, block.lane, block.height)
+  return { ...block, votes: votes.map(({ authority }) => authority), notCounted: votes[0]?.notCounted ?? [] }
 }
 
 /** The certificate’s records. */

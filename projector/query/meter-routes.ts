@@ -36,16 +36,20 @@ function meterJson(meter: string, record: MeterRecord, lanes: number, newest: Re
 export async function meterRoutes(app: FastifyInstance, { database, registry }: MeterRoutesOptions): Promise<void> {
   const unknown = (reply: FastifyReply, id: string) => sendProblem(reply, 404, `no meter '${id}' is enrolled`)
 
-  app.get<{ Params: { id: string } }>('/v1/meters/:id', { schema: ROUTE_SCHEMAS.meter }, async (request, reply) => {
-    const { id } = request.params
-    const record = registry.store.meter(id)
-    if (record === undefined) return unknown(reply, id)
-    const newest = await newestReading(database, record.ordinal)
-    return reply.header('cache-control', 'no-cache').send(meterJson(id, record, registry.lanes, newest))
-  })
+  app.get<{ Params: { id: string } }>(
+    '/v1/meters/:id',
+    { schema: ROUTE_SCHEMAS.meter, config: { scope: 'readings' } },
+    async (request, reply) => {
+      const { id } = request.params
+      const record = registry.store.meter(id)
+      if (record === undefined) return unknown(reply, id)
+      const newest = await newestReading(database, record.ordinal)
+      return reply.header('cache-control', 'no-cache').send(meterJson(id, record, registry.lanes, newest))
+    },
+  )
   app.get<{ Params: { id: string }; Querystring: { after?: number; limit?: number } }>(
     '/v1/meters/:id/readings',
-    { schema: ROUTE_SCHEMAS.readings },
+    { schema: ROUTE_SCHEMAS.readings, config: { scope: 'readings' } },
     async (request, reply) => {
       const { id } = request.params
       const { after = 0, limit = PAGE.usual } = request.query

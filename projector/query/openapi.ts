@@ -1,22 +1,27 @@
 /** The shapes of the query API’s answers, as JSON schemas: its OpenAPI document. */
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import { z } from 'zod'
 import { CONSISTENCY_SCHEMA, INCLUSION_SCHEMA, METER_KEY_SCHEMA } from '../../schemas/checkpoint/proof-formats.js'
 import { LIMITS } from '../../schemas/limits.js'
 import { PROOF_SCHEMA } from '../../schemas/proof-format.js'
-import { PROBLEM_TYPE } from './problem.js'
+import { SCOPE_MEANINGS, SCOPES } from './access/api-key.js'
+import {
+  array,
+  DAMAGED,
+  hash,
+  INVALID,
+  integer,
+  json,
+  object,
+  orNull,
+  problems,
+  string,
+  time,
+  UNAVAILABLE,
+} from './openapi-parts.js'
 
 /** Readings of one page. */
 export const PAGE = { most: 1_000, usual: 100 } as const
-
-const string = (description: string) => ({ type: 'string', description })
-const hash = (description: string) => ({ type: 'string', pattern: '^[0-9a-fA-F]{64}$', description })
-const time = (description: string) => ({ type: 'string', format: 'date-time', description })
-const integer = (description: string, minimum = 0, maximum: number = LIMITS.long) => ({
-  ...{ type: 'integer', minimum, maximum, description },
-})
-const array = (items: object, description: string) => ({ type: 'array', items, description })
-const object = (properties: Record<string, object>) => ({ type: 'object', properties, required: Object.keys(properties) })
-const orNull = (schema: { type: string; description: string }) => ({ ...schema, type: [schema.type, 'null'] })
 
 const tip = object({
   lane: integer('lane'),
@@ -26,6 +31,10 @@ const tip = object({
   registrySize: integer('registry events under which that block was judged'),
   lastOffset: integer('last offset of readings that is covered; -1: none', -1),
 })
+const notCounted = array(
+  object({ entry: integer('place in the block'), code: integer('code of the fault'), fault: string('its name') }),
+  'entries that do not count',
+)
 const block = object({
   lane: integer('lane'),
   height: integer('place in the lane, from 1'),
@@ -44,9 +53,19 @@ const block = object({
   proposer: string('authority that sealed it'),
   attempt: integer('attempt at this height'),
   votes: array({ type: 'string' }, 'authorities whose accepts made it final'),
-  notCounted: array(
-    object({ entry: integer('place in the block'), code: integer('code of the fault'), fault: string('its name') }),
-    'entries that do not count',
+  notCounted,
+})
+const votes = object({
+  lane: integer('lane'),
+  height: integer('height of the block', 1),
+  votes: array(
+    object({
+      authority: string('who accepts it'),
+      verdictHash: hash('what it says of this block and all before'),
+      notCounted,
+      record: string('the signed vote as it stands in the topic, without the schema registry’s prefix; hexadecimal'),
+    }),
+    'accepts of more than 2/3 of the weight, by authority',
   ),
 })
 const reading = object({
@@ -118,6 +137,29 @@ const placed = object({
   fault: orNull(string('why it does not count; null: it counts')),
   content: { oneOf: [content, { type: 'null' }], description: 'what it says; null: it cannot be read' },
 })
+const health = object({
+  ready: { type: 'boolean', description: 'whether the tables are being written' },
+  why: orNull(string('why not; null: they are')),
+  lanes: array(
+    object({
+      lane: integer('lane'),
+      height: integer('height of its newest final block; 0: none yet'),
+      finalAt: orNull(time('when the log took the vote that made it final; null: none yet')),
+    }),
+    'how far the tables are, by lane',
+  ),
+  checkpoint: {
+    oneOf: [
+      object({
+        size: integer('final blocks that it covers'),
+        height: integer('its place', 1),
+        finalAt: time('when it became final'),
+      }),
+      { type: 'null' },
+    ],
+    description: 'the newest one; null: none yet',
+  },
+})
 const genesis = object({
   version: integer('1', 1),
   chainId: hash('the chain’s id'),
@@ -131,21 +173,6 @@ function schemaOf(form: z.ZodType): object {
   return schema
 }
 
-const json = (schema: object, description: string) => ({ description, content: { 'application/json': { schema } } })
-const problem = object({
-  type: string('about:blank'),
-  title: string('the status in words'),
-  status: integer('HTTP status'),
-  detail: string('what was wrong with this request'),
-})
-const problems = (...statuses: [number, string][]) =>
-  Object.fromEntries(
-    statuses.map(([status, description]) => [status, { description, content: { [PROBLEM_TYPE]: { schema: problem } } }]),
-  )
-const INVALID: [number, string] = [400, 'A parameter is not of its form']
-const UNAVAILABLE: [number, string] = [503, 'The database is away or busy; Retry-After says when to ask again']
-
-const DAMAGED: [number, string] = [500, 'What this database holds does not prove it']
 const NOTE =
   'C2SP signed note (https://c2sp.org/tlog-checkpoint): the text, and a line of each authority and of each configured witness that signed it.'
 const text = (description: string) => ({ description, content: { 'text/plain': { schema: string('the note') } } })
@@ -181,6 +208,23 @@ export const ROUTE_SCHEMAS = {
     summary: 'A final block by its hash',
     params: object({ hash: hash('block hash') }),
     response: { 200: json(block, 'The block'), ...problems(INVALID, [404, 'No final block has this hash'], UNAVAILABLE) },
+  },
+  votes: {
+    operationId: 'getVotes',
+    summary: 'The votes that made a block final, with the signed originals',
+    params: object({ ...laneParams, height: heightParam }),
+    response: { 200: json(votes, 'The votes'), ...problems(INVALID, [404, 'No final block is there yet'], UNAVAILABLE) },
+  },
+  entry: {
+    operationId: 'getEntry',
+    summary: 'What an entry of a block says, and whether it counts, by its place',
+    params: object({ ...laneParams, height: heightParam, entry: integer('place in the block, from 0') }),
+    response: { 200: json(placed, 'The entry'), ...problems(INVALID, [404, 'It is not there'], DAMAGED, UNAVAILABLE) },
+  },
+  health: {
+    operationId: 'getHealth',
+    summary: 'How far the tables are',
+    response: { 200: json(health, 'Health'), ...problems(UNAVAILABLE) },
   },
   meter: {
     operationId: 'getMeter',
@@ -282,13 +326,34 @@ export const ROUTE_SCHEMAS = {
   },
 } as const
 
-export const OPENAPI = {
-  openapi: '3.1.0',
-  info: {
-    title: 'meterchain query',
-    description:
-      'Final blocks, meters, readings and proofs, read-only. Integers are below 2^52. Problems are documents of RFC 9457. Bytes are hexadecimal.',
-    version: '1.0.0',
-    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-  },
-} as const
+const INFO = {
+  title: 'meterchain query',
+  description:
+    'What is final: usage points, meters, what they measured, bills, blocks, votes, checkpoints, proofs, repairs; read-only. Whole numbers are below 2^52; what is not whole is text, exact, and never went through a float. Times are ISO 8601 in UTC. Bytes are hexadecimal. Lists come by the page as JSON, or whole as NDJSON or CSV, by Accept. Problems are documents of RFC 9457. Within /v1 nothing is taken away or changes its meaning; more may come.',
+  version: '1.1.0',
+  license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+}
+const DENIED: [number, string][] = [
+  [401, 'There is no valid key: Authorization: Bearer KEY'],
+  [403, 'The key is not for this'],
+]
+const LIMITED: [number, string] = [429, 'Too many requests in a second; Retry-After says when to ask again']
+
+/** The document; where keys are required it says which routes need one. */
+export function openapiFor(areKeysRequired: boolean): FastifyDynamicSwaggerOptions {
+  const scheme = {
+    type: 'http',
+    scheme: 'bearer',
+    description: `Made by meterchain keys api add; for ${SCOPES.map((scope) => `${scope} (${SCOPE_MEANINGS[scope]})`).join('; ')}.`,
+  } as const
+  return {
+    openapi: { openapi: '3.1.0', info: INFO, ...(areKeysRequired && { components: { securitySchemes: { key: scheme } } }) },
+    transform: ({ schema, url, route }) => {
+      if (schema === undefined || schema.hide === true) return { schema, url }
+      const { scope } = route.config ?? {}
+      const needsKey = areKeysRequired && scope !== undefined
+      const response = { ...(schema.response as object), ...problems(...(needsKey ? DENIED : []), LIMITED) }
+      return { schema: { ...schema, response, ...(needsKey && { security: [{ key: [scope] }] }) }, url }
+    },
+  }
+}

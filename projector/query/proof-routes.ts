@@ -36,37 +36,45 @@ export async function proofRoutes(
   const broken = brokenReplica(logger)
   const genesis = () => registry.store.eventBytes(0) ?? Buffer.alloc(0)
 
-  app.get<{ Params: { leafHash: string } }>('/v1/proofs/:leafHash', { schema: ROUTE_SCHEMAS.proof }, async (request, reply) => {
-    const leaf = Buffer.from(request.params.leafHash, 'hex')
-    const place = await placeOf(database, leaf)
-    if (place === undefined) return sendProblem(reply, 404, `no final block holds an entry of leaf hash ${hex(leaf)}`)
-    const where = { ...place, leaf: hex(leaf) }
-    const proof = await orFault(() => proofAt(database, registry, place))
-    if (typeof proof === 'string') return broken(reply, where, proof)
-    const checked = checkProof(proof, genesis(), signatures)
-    if (!checked.ok) return broken(reply, where, checked.reason)
-    const { proved } = checked
-    if (!equalBytes(proved.leafHash, leaf)) return broken(reply, where, 'another entry is there')
-    // of what does not count, the same bytes may count one day; what no checkpoint covers will be covered
-    const isForEver = proved.counted.counted && proved.checkpoint !== undefined
-    const tag = `${hex(proved.blockHash)}-${place.entry}-${proved.checkpoint?.size ?? 0}`
-    return (isForEver ? sendImmutable : sendTagged)(request, reply, tag, proof)
-  })
+  app.get<{ Params: { leafHash: string } }>(
+    '/v1/proofs/:leafHash',
+    { schema: ROUTE_SCHEMAS.proof, config: { scope: 'readings' } },
+    async (request, reply) => {
+      const leaf = Buffer.from(request.params.leafHash, 'hex')
+      const place = await placeOf(database, leaf)
+      if (place === undefined) return sendProblem(reply, 404, `no final block holds an entry of leaf hash ${hex(leaf)}`)
+      const where = { ...place, leaf: hex(leaf) }
+      const proof = await orFault(() => proofAt(database, registry, place))
+      if (typeof proof === 'string') return broken(reply, where, proof)
+      const checked = checkProof(proof, genesis(), signatures)
+      if (!checked.ok) return broken(reply, where, checked.reason)
+      const { proved } = checked
+      if (!equalBytes(proved.leafHash, leaf)) return broken(reply, where, 'another entry is there')
+      // of what does not count, the same bytes may count one day; what no checkpoint covers will be covered
+      const isForEver = proved.counted.counted && proved.checkpoint !== undefined
+      const tag = `${hex(proved.blockHash)}-${place.entry}-${proved.checkpoint?.size ?? 0}`
+      return (isForEver ? sendImmutable : sendTagged)(request, reply, tag, proof)
+    },
+  )
 
-  app.get<{ Params: { id: string } }>('/v1/meters/:id/proof', { schema: ROUTE_SCHEMAS.meterProof }, async (request, reply) => {
-    const { id } = request.params
-    const since = registry.store.meter(id)?.keys.at(-1)?.since
-    if (since === undefined) return sendProblem(reply, 404, `no meter '${id}' is enrolled`)
-    const place = await blockUnder(database, since)
-    if (place === undefined)
-      return sendProblem(reply, 404, `no final block names a registry that has the key of '${id}' yet: try again later`)
-    const proof = await orFault(() => keysAt(database, registry, id, place))
-    if (typeof proof === 'string') return broken(reply, { ...place, meter: id }, proof)
-    const checked = checkMeterKey(proof, genesis(), signatures)
-    if (!checked.ok) return broken(reply, { ...place, meter: id }, checked.reason)
-    const { blockHash, checkpoint } = checked.proved
-    return sendTagged(request, reply, `${hex(blockHash)}-${checkpoint?.size ?? 0}`, proof)
-  })
+  app.get<{ Params: { id: string } }>(
+    '/v1/meters/:id/proof',
+    { schema: ROUTE_SCHEMAS.meterProof, config: { scope: 'readings' } },
+    async (request, reply) => {
+      const { id } = request.params
+      const since = registry.store.meter(id)?.keys.at(-1)?.since
+      if (since === undefined) return sendProblem(reply, 404, `no meter '${id}' is enrolled`)
+      const place = await blockUnder(database, since)
+      if (place === undefined)
+        return sendProblem(reply, 404, `no final block names a registry that has the key of '${id}' yet: try again later`)
+      const proof = await orFault(() => keysAt(database, registry, id, place))
+      if (typeof proof === 'string') return broken(reply, { ...place, meter: id }, proof)
+      const checked = checkMeterKey(proof, genesis(), signatures)
+      if (!checked.ok) return broken(reply, { ...place, meter: id }, checked.reason)
+      const { blockHash, checkpoint } = checked.proved
+      return sendTagged(request, reply, `${hex(blockHash)}-${checkpoint?.size ?? 0}`, proof)
+    },
+  )
 }
 
 /** What `make` gives, or why what is held cannot give it. */

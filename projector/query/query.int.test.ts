@@ -23,6 +23,7 @@ import { verifyProofFile } from '../../infra/verify/proof-file.js'
 import { fromHex, hex } from '../../schemas/bytes.js'
 import { leafHash } from '../../schemas/merkle.js'
 import type { EntryProof } from '../../schemas/proof-format.js'
+import { decodeChainRecord } from '../../schemas/records.js'
 import { type RunningProjector, startProjector } from '../run.js'
 import { ReadOnlyDatabase } from './read-only.js'
 import { startQuery } from './start.js'
@@ -147,6 +148,53 @@ describe('lanes and blocks', () => {
     expect((await fetchPath('/v1/lanes/0/blocks/4')).status).toBe(404)
     expect((await fetchPath(`/v1/blocks/${'0'.repeat(64)}`)).status).toBe(404)
   })
+})
+
+test('the votes that made a block final are given as they were signed', async () => {
+  const answer = await fetchPath('/v1/lanes/0/blocks/3/votes')
+  const { votes } = (await answer.json()) as { votes: { authority: string; verdictHash: string; record: string }[] }
+  expect(votes.map(({ authority }) => authority)).toEqual([
+    'authority-1',
+    'authority-2',
+    'authority-3',
+    'authority-4',
+    'authority-5',
+  ])
+  const block = await get<{ verdictHash: string }>('/v1/lanes/0/blocks/3')
+  for (const { verdictHash, record } of votes) {
+    expect(verdictHash).toBe(block.verdictHash)
+    expect(decodeChainRecord(fromHex(record))).toMatchObject({ kind: 'vote', vote: { height: 3n } })
+  }
+  const again = await fetchPath('/v1/lanes/0/blocks/3/votes', { 'if-none-match': answer.headers.get('etag') ?? '' })
+  expect([again.status, await again.text()]).toEqual([304, ''])
+  expect((await fetchPath('/v1/lanes/0/blocks/4/votes')).status).toBe(404)
+})
+
+test('from a row’s lane, height and entry one comes to its leaf hash, and from there to its proof', async () => {
+  const [row] = (
+    await get<{ items: { lane: number; height: number; entry: number; sequence: number }[] }>(
+      '/v1/meters/meter-1/intervals?limit=1',
+    )
+  ).items
+  const place = `/v1/lanes/${row?.lane}/blocks/${row?.height}/entries`
+  const answer = await fetchPath(`${place}/${row?.entry}`)
+  expect(answer.headers.get('cache-control')).toBe('private, max-age=31536000, immutable')
+  const entry = (await answer.json()) as { leafHash: string }
+  expect(entry).toEqual(await get(`/v1/readings/${entry.leafHash}`))
+  expect(entry).toMatchObject({ fault: null, content: { meter: 'meter-1', sequence: row?.sequence } })
+  expect(await get(`/v1/proofs/${entry.leafHash}`)).toMatchObject({ entry: { index: row?.entry } })
+  const missing = await fetchPath(`${place}/9999`)
+  expect([missing.status, await missing.json()]).toEqual([
+    404,
+    expect.objectContaining({ detail: expect.stringMatching(/has \d+ entries, from 0: not 9999/) }),
+  ])
+  expect((await fetchPath(`/v1/lanes/${row?.lane}/blocks/99/entries/0`)).status).toBe(404)
+})
+
+test('health says how far the tables are', async () => {
+  const { ready, why, lanes, checkpoint } = await get<Record<string, unknown>>('/v1/health')
+  expect({ ready, why, checkpoint }).toEqual({ ready: true, why: null, checkpoint: null })
+  expect(lanes).toEqual([0, 1].map((lane) => ({ lane, height: 3, finalAt: expect.stringMatching(/Z$/) })))
 })
 
 interface Page {
@@ -307,8 +355,16 @@ test('a query that fails for another reason is told in the log, not to the clien
 })
 
 describe('the connection', () => {
-  const open = (waitMillis = 2_000) =>
-    new ReadOnlyDatabase({ url: database.writerUrl, logger, connections: 1, statementMillis: 200, waitMillis })
+  const open = (waitMillis = 2_000, statementMillis = 200) =>
+    new ReadOnlyDatabase({
+      url: database.writerUrl,
+      logger,
+      connections: 1,
+      statementMillis,
+      waitMillis,
+      streams: 1,
+      streamStatementMillis: 200,
+    })
 
   test('cannot write, though its role can', async () => {
     const readOnly = open()
@@ -317,7 +373,7 @@ describe('the connection', () => {
   })
 
   test('gives up a statement that takes too long, and a request that waits too long', async () => {
-    const readOnly = open(50)
+    const readOnly = open(500, 1_500)
     const late = expect(readOnly.rows('SELECT pg_sleep(10)')).rejects.toThrow('the query took too long')
     await expect(readOnly.rows('SELECT 1')).rejects.toThrow('PostgreSQL is away or busy')
     await late

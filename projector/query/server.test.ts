@@ -14,14 +14,17 @@ const logger = pino({ level: 'silent' })
 const registry = testRegistry({ meters: 1 })
 /** Nobody listens there. */
 const url = 'postgresql://nobody:x@127.0.0.1:1/none'
-const database = new ReadOnlyDatabase({ url, logger, connections: 1, statementMillis: 100, waitMillis: 500 })
+const database = new ReadOnlyDatabase({
+  ...{ url, logger, connections: 1, statementMillis: 100, waitMillis: 500, streams: 1, streamStatementMillis: 100 },
+})
 let app: FastifyInstance
 let readiness: Readiness = { ready: true }
 
 beforeAll(async () => {
   const metrics = createMetrics('projector')
   const isReady = () => readiness
-  const chain = { registry: registry.state, signatures: sodiumSignatures, witnesses: [] }
+  const access = { keys: undefined, ratePerSecond: 0 }
+  const chain = { registry: registry.state, signatures: sodiumSignatures, witnesses: [], access }
   app = await buildQueryServer({ ...chain, database, metrics, logger, isReady })
 })
 afterAll(async () => {
@@ -35,23 +38,20 @@ test('its OpenAPI document is valid, and names every route', async () => {
   const validator = new Validator()
   expect(await validator.validate(answer.json())).toEqual({ valid: true })
   expect(validator.version).toBe('3.1')
-  expect(Object.keys(answer.json().paths)).toEqual([
-    '/v1/lanes',
-    '/v1/lanes/{lane}',
-    '/v1/lanes/{lane}/blocks/{height}',
-    '/v1/blocks/{hash}',
-    '/v1/genesis',
-    '/v1/meters/{id}',
-    '/v1/meters/{id}/readings',
-    '/v1/readings/{leafHash}',
-    '/v1/proofs/{leafHash}',
-    '/v1/meters/{id}/proof',
-    '/checkpoint',
-    '/v1/checkpoints/latest',
-    '/v1/checkpoints/{size}',
-    '/v1/checkpoints/{size}/inclusion/{lane}/{height}',
-    '/v1/checkpoints/{size}/consistency/{newer}',
-  ])
+  expect(Object.keys(answer.json().paths).sort()).toEqual(
+    [
+      ...['/v1/usage-points', '/v1/usage-points/{id}', '/v1/usage-points/{id}/meters', '/v1/usage-points/{id}/intervals'],
+      ...['/v1/usage-points/{id}/registers', '/v1/usage-points/{id}/daily', '/v1/usage-points/{id}/bills'],
+      ...['/v1/usage-points/{id}/bill-lines', '/v1/bills', '/v1/bill-lines', '/v1/tariffs', '/v1/intervals', '/v1/daily'],
+      ...['/v1/meters', '/v1/meters/{id}', '/v1/meters/{id}/readings', '/v1/meters/{id}/intervals', '/v1/meters/{id}/registers'],
+      ...['/v1/meters/{id}/proof', '/v1/readings/{leafHash}', '/v1/proofs/{leafHash}', '/v1/genesis', '/v1/blocks/{hash}'],
+      ...['/v1/lanes', '/v1/lanes/{lane}', '/v1/lanes/{lane}/blocks', '/v1/lanes/{lane}/blocks/{height}'],
+      ...['/v1/lanes/{lane}/blocks/{height}/votes', '/v1/lanes/{lane}/blocks/{height}/entries/{entry}', '/v1/evidence'],
+      ...['/checkpoint', '/v1/checkpoints', '/v1/checkpoints/latest', '/v1/checkpoints/{size}'],
+      ...['/v1/checkpoints/{size}/inclusion/{lane}/{height}', '/v1/checkpoints/{size}/consistency/{newer}'],
+      ...['/v1/repairs', '/v1/repair-events', '/v1/rejections', '/v1/health'],
+    ].sort(),
+  )
 })
 
 test('the genesis is given as a genesis file, once and for all', async () => {
@@ -89,9 +89,25 @@ test.each([
 
 test('what is not there is a problem of status 404', async () => {
   expect((await get('/v2')).json()).toMatchObject({ status: 404, detail: 'there is no GET /v2: see /openapi.json' })
-  expect((await app.inject({ method: 'POST', url: '/v1/lanes', payload: {} })).statusCode).toBe(404)
   for (const path of ['/v1/meters/nobody', '/v1/meters/nobody/readings'])
     expect((await get(path)).json()).toMatchObject({ status: 404, detail: "no meter 'nobody' is enrolled" })
+})
+
+test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const)(
+  '%s is refused before its body is read',
+  async (method) => {
+    const answer = await app.inject({ method, url: '/v1/lanes', payload: 'x'.repeat(5_000) })
+    expect(answer.statusCode).toBe(405)
+    expect(answer.headers.allow).toBe('GET, HEAD')
+    expect(answer.json().detail).toBe(`${method} is not for /v1/lanes: this API is read-only, ask with GET`)
+  },
+)
+
+test('a parameter that is not of its form is told with what it was, and what it must be', async () => {
+  expect((await get('/v1/lanes/1024')).json().detail).toBe('lane is 1024: it must be <= 1023. See /openapi.json')
+  expect((await get('/v1/meters/meter-1/readings?before=1')).json().detail).toBe(
+    "there is no parameter 'before' here: see /openapi.json",
+  )
 })
 
 test('while the database is away it says so, and when to ask again', async () => {

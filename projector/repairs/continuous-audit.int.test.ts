@@ -145,7 +145,7 @@ afterAll(async () => {
 
 /** What makes a row another one, and a copy of it a row too many; empty: no second row of a key can be. */
 const tables: Record<string, readonly [set: string, move: string]> = {
-  'store.intervals': ['value = value + 1', ''],
+  'store.profiles': ['narrow[1] = narrow[1] + 1', ''],
   'store.readings': ['sequence = 0', ''],
   'store.registers': ['value = -1', ''],
   'store.rejections': ['fault = 2', ''],
@@ -275,7 +275,7 @@ test(
       proxy.goAway()
       setTimeout(() => proxy.comeBack(), 100)
     }
-    await admin.query('UPDATE store.intervals SET value = value + 1 WHERE height = 2')
+    await admin.query('UPDATE store.profiles SET narrow[1] = narrow[1] + 1 WHERE height = 2')
     startAudit({
       databaseUrl: proxy.through(testDatabase.writerUrl),
       healing: { tell, by: 'projector', registryReached: async () => undefined },
@@ -348,7 +348,7 @@ test(
     await until('rows', MINUTE, async () => (await metric('meterchain_audit_rows_total')) > 0)
     expect(await ends(waiting)).toBeLessThan(1_000)
 
-    await admin.query('UPDATE store.intervals SET value = value + 1 WHERE height = 2')
+    await admin.query('UPDATE store.profiles SET narrow[1] = narrow[1] + 1 WHERE height = 2')
     await admin.query(`BEGIN; SELECT FROM ledger.cursors FOR UPDATE`)
     const locked = startAudit()
     const seen = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`

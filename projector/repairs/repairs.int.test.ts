@@ -28,7 +28,7 @@ afterAll(async () => {
 
 /** What a superuser sets in a row of each. */
 const changes: Record<string, string> = {
-  'store.intervals': 'value = value + 1',
+  'store.profiles': 'narrow[1] = narrow[1] + 1',
   'store.readings': 'sequence = 0',
   'store.registers': 'value = -1',
   'store.rejections': 'fault = 2',
@@ -49,7 +49,7 @@ const missed = tables.filter((table) => table !== 'store.channels')
 /** Some row that is not just being written. */
 const anyRow = (table: string) => `ctid = (SELECT ctid FROM ${table} LIMIT 1)`
 const ADDED = `
-  INSERT INTO store.intervals SELECT * FROM store.intervals WHERE height < 3;
+  INSERT INTO store.profiles SELECT * FROM store.profiles WHERE height < 3;
   INSERT INTO store.readings SELECT * FROM store.readings WHERE height < 3;
   INSERT INTO store.registers SELECT * FROM store.registers WHERE height < 3;
   INSERT INTO store.rejections SELECT * FROM store.rejections WHERE height < 3;
@@ -108,7 +108,7 @@ test(
     const load = projecting.startLoad()
     await projecting.running?.stop()
     await projecting.start({ auditRowsPerSecond: 0 })
-    const damage = `UPDATE store.intervals SET value = 1; DELETE FROM store.readings WHERE height = 2; ${ADDED}`
+    const damage = `UPDATE store.profiles SET narrow[1] = 1; DELETE FROM store.readings WHERE height = 2; ${ADDED}`
     const since = new Date()
     await projecting.asAdmin((client) => client.query(damage))
     const { code, stdout, stderr } = await runCli('audit', '--repair')
@@ -118,7 +118,7 @@ test(
     expect(stdout).toMatch(/made again from the logs in \d+ ms\n/)
     expect(stdout).toMatch(/rows compared with the logs: all are as they must be\n$/)
     const told = await projecting.repairs('reproject', since, (rows) => rows.some(({ by }) => by === 'audit'))
-    expect(told.map(({ detail }) => detail).join()).toMatch(/store\.intervals: \d+ differ/)
+    expect(told.map(({ detail }) => detail).join()).toMatch(/store\.profiles: \d+ differ/)
     await projecting.untilWhole('audit --repair')
     expect(projecting.ends).toEqual([])
     await projecting.running?.stop()

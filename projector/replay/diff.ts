@@ -1,6 +1,6 @@
 /** What changed between two sets of tables, row by row. */
 import type { ClientBase } from 'pg'
-import { ALL_TABLES } from '../rows/all-tables.js'
+import { LOGICAL_TABLES, sourceOf } from '../rows/logical-tables.js'
 import type { Table } from '../rows/tables.js'
 import { inSet, type SetPrefix } from '../schema-set.js'
 
@@ -18,7 +18,7 @@ export interface TableDiff {
 export async function diffSets(client: ClientBase, a: SetPrefix, b: SetPrefix, limit: number): Promise<TableDiff[]> {
   await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TIME ZONE 'UTC'; SET LOCAL work_mem = '64MB'`)
   const found: TableDiff[] = []
-  for (const table of ALL_TABLES) found.push(await diffTable(client, table, a, b, limit))
+  for (const table of LOGICAL_TABLES) found.push(await diffTable(client, table, a, b, limit))
   await client.query('COMMIT')
   return found.filter(({ removed, added, changed }) => removed + added + changed > 0)
 }
@@ -31,7 +31,7 @@ async function diffTable(client: ClientBase, table: Table, a: SetPrefix, b: SetP
     .map((each) => (each.kind === 'record' ? `encode(sha256(${each.name}), 'hex') AS ${each.name}` : each.name))
     .join(', ')
   const keys = columns.filter(({ isKey }) => isKey).map((each) => each.name)
-  const rowsOf = (set: SetPrefix) => `SELECT ${list} FROM ${inSet(set, name)}`
+  const rowsOf = (set: SetPrefix) => `SELECT ${list} FROM ${inSet(set, sourceOf(table))}`
   const isSame = keys.map((key) => `gone.${key} = come.${key}`).join(' AND ')
   const { rows } = await client.query<Found>(
     `WITH gone AS MATERIALIZED (${rowsOf(a)} EXCEPT ALL ${rowsOf(b)}), come AS MATERIALIZED (${rowsOf(b)} EXCEPT ALL ${rowsOf(a)}),

@@ -7,7 +7,8 @@ import { to as copyTo } from 'pg-copy-streams'
 import type { Cursors } from '../audit/part.js'
 import { readCursors } from '../cursors.js'
 import { CHECKPOINT_TABLES, REGISTRY_TABLES } from '../rows/all-tables.js'
-import { BLOCK_TABLES, CHAINS, CHANNELS, type Table } from '../rows/tables.js'
+import { LOGICAL_BLOCK_TABLES, sourceOf } from '../rows/logical-tables.js'
+import { CHAINS, CHANNELS, type Table } from '../rows/tables.js'
 
 export interface Digest {
   readonly table: string
@@ -53,21 +54,23 @@ export async function digests(
   client: ClientBase,
   extent: Extent,
   onRead: (done: number, all: number) => void,
+  isWanted: (table: Table) => boolean = () => true,
 ): Promise<Digest[]> {
   await client.query(`SET LOCAL TIME ZONE 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL work_mem = '64MB'`)
-  const all = BLOCK_TABLES.length * Number(extent.heights.reduce((sum, height) => sum + height, 0n))
+  const all = LOGICAL_BLOCK_TABLES.length * Number(extent.heights.reduce((sum, height) => sum + height, 0n))
   let done = 0
   const onHeights = (heights: number) => {
     done += heights
     onRead(done, all)
   }
   const found: Digest[] = []
-  const add = async (table: Table, wheres: Iterable<string>) =>
-    found.push({ table: table.name, digest: await hashed(client, table, wheres) })
+  const add = async (table: Table, wheres: Iterable<string>) => {
+    if (isWanted(table)) found.push({ table: table.name, digest: await hashed(client, table, wheres) })
+  }
   for (const table of [CHAINS, ...REGISTRY_TABLES]) await add(table, [registryWhere(table, extent)])
   for (const table of CHECKPOINT_TABLES) await add(table, [checkpointWhere(table, extent)])
   await add(CHANNELS, [channelsWhere(extent)])
-  for (const table of BLOCK_TABLES) await add(table, blockWheres(extent, onHeights))
+  for (const table of LOGICAL_BLOCK_TABLES) await add(table, blockWheres(extent, onHeights))
   return found
 }
 
@@ -95,7 +98,7 @@ function checkpointWhere({ name }: Table, { nextOffset }: Extent): string {
 /** Those that rows up to there use. */
 function channelsWhere({ heights }: Extent): string {
   const within = heights.map((height, lane) => `lane = ${lane} AND height <= ${height}`).join(' OR ')
-  const used = ['intervals', 'registers'].map((table) => `SELECT channel FROM store.${table} WHERE ${within}`)
+  const used = ['profiles', 'registers'].map((table) => `SELECT channel FROM store.${table} WHERE ${within}`)
   return `channel IN (${used.join(' UNION ')})`
 }
 
@@ -104,7 +107,7 @@ async function hashed(client: ClientBase, table: Table, wheres: Iterable<string>
   const list = table.columns.map(({ name, kind }) => (kind === 'record' ? `sha256(${name})` : name)).join(', ')
   for (const where of wheres)
     await pipeline(
-      client.query(copyTo(`COPY (SELECT ${list} FROM ${table.name} WHERE ${where} ORDER BY ${orderOf(table)}) TO STDOUT`)),
+      client.query(copyTo(`COPY (SELECT ${list} FROM ${sourceOf(table)} WHERE ${where} ORDER BY ${orderOf(table)}) TO STDOUT`)),
       async (rows: AsyncIterable<Buffer>) => {
         for await (const part of rows) hash.update(part)
       },

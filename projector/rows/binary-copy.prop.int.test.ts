@@ -6,7 +6,7 @@ import { LIMITS } from '../../schemas/limits.js'
 import { render, selectRows } from '../audit/render.js'
 import { copyRows } from '../database.js'
 import { binaryCopy } from './binary-copy.js'
-import { ASSIGNMENTS, DOOR_REJECTIONS, INTERVALS, READINGS, type Row, type Table } from './tables.js'
+import { ASSIGNMENTS, DOOR_REJECTIONS, PROFILES, READINGS, type Row, type Table } from './tables.js'
 
 let database: TestDatabase
 let client: pg.Client
@@ -48,8 +48,19 @@ async function roundTrip<R extends Row>(table: Table<R>, row: fc.Arbitrary<R>, r
 test('readings go into PostgreSQL and come back as they were', () =>
   roundTrip(READINGS, fc.tuple(...place, int(32), long, time, fc.option(long), bytes(32))))
 
-test('intervals do, to the last digit and second, up to the year 9999', () =>
-  roundTrip(INTERVALS, fc.tuple(...place, int(32), long, bytes(8), time, int(32), long, int(16))))
+const arrayOf = (element: fc.Arbitrary<number>) => fc.array(element, { minLength: 1, maxLength: 200 })
+const values = fc.oneof(
+  arrayOf(int(32)).map((narrow) => [narrow, null] as const),
+  arrayOf(long).map((wide) => [null, wide] as const),
+)
+
+test('intervals do, packed, to the last digit and second, up to the year 9999', () =>
+  roundTrip(
+    PROFILES,
+    fc
+      .tuple(fc.tuple(...place, int(32), long, bytes(8), time, int(32)), values, fc.option(arrayOf(int(16))))
+      .map(([origin, [narrow, wide], quality]) => [...origin, narrow, wide, quality]),
+  ))
 
 test('texts of any script, and periods without end, do', async () => {
   const end = fc.oneof(time, fc.constant(Number.POSITIVE_INFINITY))

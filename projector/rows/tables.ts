@@ -2,8 +2,9 @@
  *  by these. */
 
 /** time: milliseconds since 1970. channel: 8 bytes, an int8 in the table. record: bytes that are compared by their digest. */
-export type Kind = 'int2' | 'int4' | 'int8' | 'channel' | 'time' | 'text' | 'bytes' | 'record' | 'decimal'
-export type Value = number | bigint | string | Buffer | null
+export type Kind = 'int2' | 'int4' | 'int8' | 'channel' | 'time' | 'text' | 'bytes' | 'record' | 'decimal' | ArrayKind
+export type ArrayKind = 'int2[]' | 'int4[]' | 'int8[]'
+export type Value = number | bigint | string | Buffer | readonly number[] | null
 export type Row = readonly Value[]
 
 export interface Column {
@@ -16,6 +17,8 @@ export interface Column {
 export interface Table<R extends Row = Row> {
   readonly name: string
   readonly columns: readonly Column[]
+  /** A query that gives its rows, where they are kept in another form. */
+  readonly source?: string
   /** Only ties the table to its tuple’s type. */
   readonly example?: R
 }
@@ -53,14 +56,15 @@ export const READINGS = table<ReadingRow>(
   ...(['lane:int2*', 'height:int8*', 'entry:int2*', 'meter:int4', 'sequence:int8', 'sent_at:time', 'revises:int8'] as const),
   'leaf:bytes',
 )
-export type IntervalRow = [
-  ...Origin,
-  ...[meter: number, sequence: number, channel: Buffer, start: number, step: number, value: number, quality: number],
+/** Intervals as they are kept: see `profileRows`. */
+export type ProfileRow = [
+  ...[...Origin, meter: number, sequence: number, channel: Buffer, start: number, step: number],
+  ...[narrow: readonly number[] | null, wide: readonly number[] | null, quality: readonly number[] | null],
 ]
-export const INTERVALS = table<IntervalRow>(
-  'store.intervals',
+export const PROFILES = table<ProfileRow>(
+  'store.profiles',
   ...(['lane:int2*', 'height:int8*', 'entry:int2*', 'meter:int4', 'sequence:int8', 'channel:channel*', 'start:time*'] as const),
-  ...(['step:int4', 'value:int8', 'quality:int2'] as const),
+  ...(['step:int4', 'narrow:int4[]', 'wide:int8[]', 'quality:int2[]'] as const),
 )
 export type RegisterRow = [...Origin, meter: number, sequence: number, channel: Buffer, at: number, value: number]
 export const REGISTERS = table<RegisterRow>(
@@ -168,6 +172,6 @@ export const ZONES = table<[zone: string]>('store.zones', 'zone:text*')
 
 /** Those whose rows come from blocks: each has lane and height. */
 export const BLOCK_TABLES: readonly Table[] = [
-  ...[BLOCKS, VOTES, READINGS, INTERVALS, REGISTERS, REJECTIONS],
+  ...[BLOCKS, VOTES, READINGS, PROFILES, REGISTERS, REJECTIONS],
   ...[EVIDENCE, EVIDENCE_RECORDS],
 ]

@@ -4,9 +4,10 @@ import { loadConfig } from '../../config.js'
 import { createKeyFile, loadKeyFile } from '../../keys.js'
 import { keyFileOf } from '../../stage-runtime.js'
 import { keyPath } from '../../system/authorities.js'
+import { apiKeysCommand } from './api-keys.js'
 
 export function keysCommand(): Command {
-  const keys = new Command('keys').description('Makes and shows the keys of authorities')
+  const keys = new Command('keys').description('Makes and shows the keys of authorities, and those of the query API')
   keys
     .command('create')
     .description('Makes a key; an existing one is never overwritten')
@@ -27,5 +28,6 @@ export function keysCommand(): Command {
       const { id, publicKey } = await loadKeyFile(file ?? keyFileOf(loadConfig()))
       process.stdout.write(`${id} ${hex(publicKey)}\n`)
     })
+  keys.addCommand(apiKeysCommand())
   return keys
 }

@@ -79,6 +79,8 @@ class WrittenLane {
     })
     const entries = own.map((message) => this.#entry(message, meters))
     await this.#writer.take(this.#sealed.finalize(entries, notCounted, finalAt))
+    // nobody reads the log here: a year of a fleet would not fit
+    this.#sealed.log.length = 0
     if (this.#failure !== undefined) throw this.#failure
   }
 
