@@ -1,36 +1,24 @@
 /** Follows the logs into one set of tables: what the live projector does, and what a replay does beside it. */
-import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Kafka } from 'kafkajs'
-import type { Logger } from 'pino'
-import { ChainFollower } from '../infra/chain/chain-follower.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
-import type { Config } from '../infra/config.js'
 import type { LogFault } from '../infra/kafka/log-fault.js'
 import type { LogRecord } from '../infra/kafka/log-reader.js'
-import type { RegistryFollower } from '../infra/registry/registry-follower.js'
-import type { Signatures } from '../schemas/ed25519.js'
 import { BugError } from '../schemas/errors.js'
 import type { FinalBlock } from '../schemas/lane-fold.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import type { Source } from './cursors.js'
 import type { Database } from './database.js'
+import type { FoundEvidence } from './evidence-metric.js'
+import type { FillSource } from './fill-source.js'
 import { LaneWriter } from './lane-writer.js'
-import { PlainFollower } from './plain-follower.js'
 import type { Recovered } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
 import type { Garbage } from './repairs/skipped-garbage.js'
 import type { Batch } from './write-block.js'
 
 export interface FillDeps {
-  readonly config: Config
-  readonly logger: Logger
-  readonly kafka: Kafka
-  readonly registry: RegistryFollower
-  readonly signatures: Signatures
+  readonly source: FillSource
   readonly database: Database
-  /** Of the groups that read the topics. */
-  readonly groupPrefix: string
   /** Before a block is taken; throws where it does not hold. */
   onFinal?(block: Finalized): void
   /** Whether a block is to be taken; those after one that is not are not either. Default: all, and all of the registry. */
@@ -44,6 +32,8 @@ export interface FillDeps {
   onGarbage?(garbage: Garbage): void
   /** Records of topic repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
+  /** Evidence of topic checkpoints that is in the tables. */
+  onEvidence?(found: readonly FoundEvidence[]): void
   /** Topic checkpoints is not the one that was read: whether it leads to all that the tables hold. */
   isRegained?(fault: LogFault): Promise<boolean>
   onFatal(error: Error): void
@@ -65,7 +55,8 @@ export interface Filling {
 
 /** Goes on where the set's cursors stand. */
 export async function startFilling(deps: FillDeps, recovered: Recovered): Promise<Filling> {
-  const { config, logger, kafka, registry, signatures, database, groupPrefix, onFatal, onLogFault, onGarbage } = deps
+  const { source, database, onFatal, onLogFault, onGarbage } = deps
+  const { registry } = source
   const registryRows = new RegistryRows(registry.state, database, recovered.registrySize, recovered.hasLeftEvents)
   const writers = startWriters(deps, registryRows, recovered)
   const idle = () => Promise.all([...writers.values()].map((writer) => writer.idle()))
@@ -74,8 +65,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     if (writer === undefined) throw new BugError(`lane ${lane} is not written here`)
     return writer
   }
-  const follower = new ChainFollower({
-    ...{ config, logger, kafka, registry, verify: signatures.verify, groupId: `${groupPrefix}-${randomUUID()}` },
+  const follower = source.followChain({
     certified: recovered.certified,
     positions: recovered.positions,
     ...(onLogFault !== undefined && { onLogFault }),
@@ -92,16 +82,15 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
     // what was read is written first: it may be in no log any more
     onFailure: (error) => void Promise.race([idle(), pause(WRITTEN_MILLIS)]).then(() => onFatal(error)),
   })
-  const plain = new PlainFollower({
-    ...{ config, logger, kafka, database, cursors: recovered.plain, groupPrefix, onFailure: onFatal },
-    checkpoints: { registry: registry.state, verify: signatures.verify, witnesses: config.witnesses },
-    registryReached: (size) => registry.reach(size),
+  const plain = source.followPlain({
+    ...{ database, cursors: recovered.plain, onFailure: onFatal },
     ...(onLogFault !== undefined && { onLogFault }),
     ...(onGarbage !== undefined && {
       onGarbage: (topic: Source, partition: number, offset: bigint) =>
         onGarbage({ topic, partition, offset, reason: 'undecodable' }),
     }),
     ...(deps.onRepairs !== undefined && { onRepairs: deps.onRepairs }),
+    ...(deps.onEvidence !== undefined && { onEvidence: deps.onEvidence }),
     ...(deps.isRegained !== undefined && { isRegained: deps.isRegained }),
   })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)
@@ -134,7 +123,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
 }
 
 function startWriters(
-  { registry, database, onWritten, onFatal }: FillDeps,
+  { source: { registry }, database, onWritten, onFatal }: FillDeps,
   registryRows: RegistryRows,
   { positions, leftTo }: Recovered,
 ): Map<number, LaneWriter> {

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Kafka } from 'kafkajs'
-import type { ClientBase } from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../infra/config.js'
 import { LogLook } from '../infra/kafka/fetch-once.js'
 import { faultOfDamage, type LogFault } from '../infra/kafka/log-fault.js'
 import { endOffsets, LogReader, type LogRecord, type OffsetRange } from '../infra/kafka/log-reader.js'
 import { BugError, TransientError } from '../schemas/errors.js'
-import { type CheckpointFold, type CheckpointFoldOptions, noRows } from './checkpoints/fold.js'
-import { deleteCheckpoints, foldRecord, type Reached, readFold, writeCheckpoints } from './checkpoints/tables.js'
+import type { CheckpointFoldOptions } from './checkpoints/fold.js'
+import type { Reached } from './checkpoints/tables.js'
+import { CheckpointWriter } from './checkpoints/writer.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import { type Cursor, plainCursor, type Source, setCursor } from './cursors.js'
 import type { Database } from './database.js'
+import type { FoundEvidence } from './evidence-metric.js'
 import { deletePlain, isOfTopic, newestCheckpointRecord, type PlainRecord, writePlain } from './plain-records.js'
 
 export interface PlainFollowerOptions {
@@ -30,6 +31,8 @@ export interface PlainFollowerOptions {
   readonly untilMillis?: number
   /** Records of repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
+  /** Evidence of topic checkpoints that is in the tables. */
+  onEvidence?(found: readonly FoundEvidence[]): void
   /** What is none of its topic’s records, and in the tables or passed over. */
   onGarbage?(topic: Source, partition: number, offset: bigint): void
   /** Records of a topic cannot be read; they are stepped over. */
@@ -42,7 +45,6 @@ export interface PlainFollowerOptions {
 
 const ANY_HEIGHT = 9_223_372_036_854_775_807n
 const ALL_OFFSETS = ANY_HEIGHT
-const PART_BYTES = 4 * 1024 * 1024
 const keyOf = (source: string, partition: number) => `${source}/${partition}`
 
 /** Follows topics rejections, repairs and checkpoints into their tables. */
@@ -50,10 +52,11 @@ export class PlainFollower {
   readonly #cursors: Map<string, Cursor>
   readonly #reached = new Map<string, bigint>()
   #reader: LogReader | undefined
-  #fold: CheckpointFold | undefined
+  readonly #checkpoints: CheckpointWriter
 
   constructor(private readonly options: PlainFollowerOptions) {
     this.#cursors = new Map(options.cursors.map((each) => [keyOf(each.source, each.lane), each]))
+    this.#checkpoints = new CheckpointWriter(options)
   }
 
   /** Rejects with Error where a topic ends before the place that was reached: then it is another topic. */
@@ -119,7 +122,7 @@ export class PlainFollower {
       )
     const offset = nextOffset > ends.low ? nextOffset : ends.low
     await this.options.database.transaction((client) => deletePlain(client, source, lane, offset, ends.high))
-    if (source === 'checkpoints') await this.#takeUpCheckpoints(offset)
+    if (source === 'checkpoints') await this.#checkpoints.takeUp(offset)
     return { topic: source, partition: lane, offset }
   }
 
@@ -144,7 +147,7 @@ export class PlainFollower {
       await deletePlain(client, 'checkpoints', 0, 0n, ALL_OFFSETS)
       await setCursor(client, cursor)
     })
-    await this.#takeUpCheckpoints(0n)
+    await this.#checkpoints.takeUp(0n)
     this.#cursors.set(keyOf('checkpoints', 0), cursor)
     return { topic: 'checkpoints', partition: 0, offset: low }
   }
@@ -155,7 +158,7 @@ export class PlainFollower {
     if (cursor === undefined) throw new BugError(`${key} is not followed`)
     const { untilMillis = Number.POSITIVE_INFINITY } = this.options
     const fresh = records.filter(({ offset, timestamp }) => offset >= cursor.nextOffset && timestamp <= untilMillis)
-    if (topic === 'checkpoints') for (const part of partsOf(fresh)) await this.#takeCheckpoints(part)
+    if (topic === 'checkpoints') this.#cursors.set(key, await this.#checkpoints.take(cursor, fresh))
     else if (fresh.length > 0)
       this.#cursors.set(key, await this.options.database.transaction((client) => writePlain(client, cursor, fresh)))
     if (topic === 'repairs') this.options.onRepairs?.(fresh)
@@ -163,43 +166,6 @@ export class PlainFollower {
     if (onGarbage === undefined) return
     for (const { offset, value } of fresh) if (!isOfTopic(cursor.source, value)) onGarbage(cursor.source, partition, offset)
   }
-
-  async #takeUpCheckpoints(offset: bigint): Promise<void> {
-    const { database, checkpoints, registryReached } = this.options
-    this.#fold = await database.transaction(async (client) => {
-      await deleteCheckpoints(client, offset)
-      return readFold(client, checkpoints, offset, registryReached)
-    })
-  }
-
-  /** Folded before the transaction, which may be tried again. */
-  async #takeCheckpoints(records: readonly LogRecord[]): Promise<void> {
-    const key = keyOf('checkpoints', 0)
-    const [cursor, fold] = [this.#cursors.get(key), this.#fold]
-    if (cursor === undefined || fold === undefined) throw new BugError(`${key} is not taken up`)
-    const rows = noRows()
-    for (const record of records) await foldRecord(fold, record, rows, this.options.registryReached)
-    const write = (client: ClientBase) => writePlain(client, cursor, records, () => writeCheckpoints(client, rows))
-    this.#cursors.set(key, await this.options.database.transaction(write))
-  }
-}
-
-/** As many as one transaction takes: a checkpoint's block makes some 3 rows of each of its leaves. */
-export function partsOf<R extends { readonly value: Buffer | null }>(records: readonly R[]): R[][] {
-  const parts: R[][] = []
-  let bytes = 0
-  for (const record of records) {
-    const length = record.value?.length ?? 0
-    const part = parts.at(-1)
-    if (part === undefined || bytes + length > PART_BYTES) {
-      parts.push([record])
-      bytes = length
-    } else {
-      part.push(record)
-      bytes += length
-    }
-  }
-  return parts
 }
 
 /** Whether the record stands where it stood. */

@@ -26,6 +26,7 @@ import { CursorWatch } from './cursor-watch.js'
 import { Database } from './database.js'
 import { evidenceMetric } from './evidence-metric.js'
 import { startFilling } from './fill.js'
+import { kafkaFillSource } from './fill-source.js'
 import { startQuery } from './query/start.js'
 import { recover } from './recover.js'
 import { type AuditMetrics, auditMetrics } from './repairs/audit-metrics.js'
@@ -125,7 +126,8 @@ async function startWatched(
   const query = await startQuery({ ...deps, registry: registry.state, metrics, isReady: hasTables })
   const filling = await startFilling(
     {
-      ...{ ...deps, database, groupPrefix: 'meterchain-projector', onLogFault },
+      source: kafkaFillSource({ ...deps, groupPrefix: 'meterchain-projector' }),
+      ...{ database, onLogFault, onFatal },
       onTaken: (lane, waiting, lag) => {
         metrics.queueDepth.set({ queue: `blocks-${lane}` }, waiting)
         metrics.lag.set({ topic: 'chain', partition: lane }, lag)
@@ -136,6 +138,7 @@ async function startWatched(
           noteEvidence(block.evidence)
         }
       },
+      onEvidence: noteEvidence,
       onGarbage: (found) => garbage.found(found),
       onRepairs: (records) => restorer.takeRepairs(records),
       isRegained: (fault) => (config.restore ? restorer.regain(fault) : isWholeIn('checkpoints', deps)),

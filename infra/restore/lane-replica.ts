@@ -55,7 +55,7 @@ async function* foldCheckpoints(replica: Replica, reader: LaneReader, lanes: num
   const { log } = logAt(undefined, lanes)
   const heads = new Map<number, Buffer>()
   let last: (Folded & { readonly signatures: Buffer[] }) | undefined
-  for await (const value of replica.checkpoints()) {
+  for await (const { value } of replica.checkpoints()) {
     const cosignature = decodeCosignature(value)
     const { finalized } = reader.take({ offset: reader.nextOffset, timestamp: 0, value })
     if (cosignature !== undefined && isOfHead(cosignature, heads)) last?.signatures.push(stripPrefix(value))

@@ -17,8 +17,9 @@ import { ensureTopics, recreateTopic } from '../kafka/topics.js'
 import type { TopicName } from '../stage.js'
 import { FreshLane } from './fresh-lane.js'
 import type { LaneReplica } from './lane-replica.js'
+import { recordsOf } from './prove.js'
 import type { RestorableTopic } from './restorable.js'
-import { recordsOf, type VerifiedReplica } from './verify-replica.js'
+import type { VerifiedReplica } from './verify-replica.js'
 
 export interface RestoreDeps {
   readonly kafka: Kafka

@@ -10,6 +10,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import pino from 'pino'
 import { Database } from '../../projector/database.js'
 import { startFilling } from '../../projector/fill.js'
+import { type FillSource, kafkaFillSource } from '../../projector/fill-source.js'
 import { migrate, urlOf, withClient } from '../../projector/migrate.js'
 import { UNPACKED } from '../../projector/migrations/0013-sources.js'
 import { recover } from '../../projector/recover.js'
@@ -122,8 +123,8 @@ async function measure(given: Config, kind: Kind): Promise<Measured> {
   try {
     await registry.start()
     await registry.caughtUp()
-    const deps = { config, logger, kafka, registry, signatures: sodiumSignatures }
-    await fillLive(deps, databaseUrl)
+    const source = kafkaFillSource({ config, logger, kafka, registry, signatures: sodiumSignatures, groupPrefix: 'bench' })
+    await fillLive(source, databaseUrl, logger)
     const place = { adminUrl: urlOf(adminUrl, database), rolePrefix: ROLES }
     let peak = 0
     const watch = setInterval(() => {
@@ -132,7 +133,7 @@ async function measure(given: Config, kind: Kind): Promise<Measured> {
     const progress = startProgress(`replay, ${kind.name}`)
     const { signal } = new AbortController()
     const onProgress = (_step: string, done: number, all: number) => progress.update(done, all)
-    const replayed = await replay({ ...deps, place, databaseUrl, signal, onProgress }).finally(() => {
+    const replayed = await replay({ source, logger, place, databaseUrl, signal, onProgress }).finally(() => {
       progress.stop()
       clearInterval(watch)
     })
@@ -146,17 +147,14 @@ async function measure(given: Config, kind: Kind): Promise<Measured> {
   }
 }
 
-async function fillLive(
-  deps: Omit<Parameters<typeof startFilling>[0], 'database' | 'groupPrefix' | 'onWritten' | 'onFatal'>,
-  url: string,
-) {
-  const database = new Database({ url, logger: deps.logger, connections: LANES + 4 })
+async function fillLive(source: FillSource, url: string, logger: pino.Logger) {
+  const database = new Database({ url, logger, connections: LANES + 4 })
   let fail: (error: Error) => void = () => undefined
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject
   })
-  const given = { ...deps, database, groupPrefix: 'bench', onWritten: () => undefined, onFatal: (error: Error) => fail(error) }
-  const filling = await startFilling(given, await recover(database, deps.registry.state))
+  const given = { source, database, onWritten: () => undefined, onFatal: (error: Error) => fail(error) }
+  const filling = await startFilling(given, await recover(database, source.registry.state))
   try {
     await Promise.race([filling.caughtUp(600_000), failed])
   } finally {

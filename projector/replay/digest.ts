@@ -54,6 +54,7 @@ export async function digests(
   client: ClientBase,
   extent: Extent,
   onRead: (done: number, all: number) => void,
+  isWanted: (table: Table) => boolean = () => true,
 ): Promise<Digest[]> {
   await client.query(`SET LOCAL TIME ZONE 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL work_mem = '64MB'`)
   const all = LOGICAL_BLOCK_TABLES.length * Number(extent.heights.reduce((sum, height) => sum + height, 0n))
@@ -63,8 +64,9 @@ export async function digests(
     onRead(done, all)
   }
   const found: Digest[] = []
-  const add = async (table: Table, wheres: Iterable<string>) =>
-    found.push({ table: table.name, digest: await hashed(client, table, wheres) })
+  const add = async (table: Table, wheres: Iterable<string>) => {
+    if (isWanted(table)) found.push({ table: table.name, digest: await hashed(client, table, wheres) })
+  }
   for (const table of [CHAINS, ...REGISTRY_TABLES]) await add(table, [registryWhere(table, extent)])
   for (const table of CHECKPOINT_TABLES) await add(table, [checkpointWhere(table, extent)])
   await add(CHANNELS, [channelsWhere(extent)])
@@ -88,6 +90,8 @@ const registryWhere = ({ columns }: Table, { registrySize }: Extent): string =>
 function checkpointWhere({ name }: Table, { nextOffset }: Extent): string {
   const size = `(SELECT coalesce(max(size), 0) FROM store.checkpoints WHERE final_offset < ${nextOffset})`
   if (name === 'store.checkpoints') return `final_offset < ${nextOffset}`
+  const height = `(SELECT coalesce(max(height), 0) FROM store.checkpoints WHERE final_offset < ${nextOffset})`
+  if (name.startsWith('store.checkpoint_evidence')) return `height <= ${height}`
   if (name === 'store.checkpoint_leaves') return `place < ${size}`
   if (name === 'store.checkpoint_nodes') return `(node_index + 1) << level <= ${size}`
   return `log_offset < ${nextOffset}`

@@ -8,6 +8,7 @@ import { fullTest } from '../../infra/testing/full.js'
 import { createTestDatabase, TEST_ROLE_PREFIX, type TestDatabase } from '../../infra/testing/postgres.js'
 import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
 import { until } from '../../infra/testing/until.js'
+import { kafkaFillSource } from '../fill-source.js'
 import { checkSignatures } from './check-signatures.js'
 import { diffSets } from './diff.js'
 import { type ReplayDeps, replay, type Step } from './replay.js'
@@ -19,8 +20,11 @@ let database: TestDatabase
 let projecting: Projecting
 
 const deps = (more: Partial<ReplayDeps> = {}): ReplayDeps => ({
-  ...{ config: projecting.config, logger, kafka: createKafka(projecting.config, logger), registry: projecting.follower },
-  ...{ signatures: sodiumSignatures, databaseUrl: database.writerUrl, signal: new AbortController().signal },
+  source: kafkaFillSource({
+    ...{ config: projecting.config, logger, kafka: createKafka(projecting.config, logger), registry: projecting.follower },
+    ...{ signatures: sodiumSignatures, groupPrefix: 'test-replay' },
+  }),
+  ...{ logger, databaseUrl: database.writerUrl, signal: new AbortController().signal },
   place: { adminUrl: database.adminUrl, rolePrefix: TEST_ROLE_PREFIX },
   onProgress: () => undefined,
   ...more,

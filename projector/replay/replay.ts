@@ -1,22 +1,16 @@
 /** Fills a set of tables from the logs beside the live one: in parallel over lanes, without indexes, which are made at the end. Rows and
  *  cursors go together, so it may be cut off at any moment, and goes on. */
-import { setTimeout as pause } from 'node:timers/promises'
-import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Finalized } from '../../infra/chain/lane-reader.js'
-import type { Config } from '../../infra/config.js'
-import { endOffsets, type OffsetRange } from '../../infra/kafka/log-reader.js'
-import type { RegistryFollower } from '../../infra/registry/registry-follower.js'
-import type { Signatures } from '../../schemas/ed25519.js'
 import { TransientError } from '../../schemas/errors.js'
-import { type PlainSource, plainPartitions } from '../cursors.js'
 import { Database } from '../database.js'
 import { type Filling, startFilling } from '../fill.js'
-import { PlainFollower } from '../plain-follower.js'
+import type { FillSource } from '../fill-source.js'
 import { recover } from '../recover.js'
 import { LIVE, OLD, REPLAYED, type SetPrefix } from '../schema-set.js'
 import type { Batch } from '../write-block.js'
-import { commonExtent, type Digest, digests, readExtent } from './digest.js'
+import { compareSets, type NotCompared } from './compare-sets.js'
+import type { Digest } from './digest.js'
 import { copyForgotten } from './forgotten.js'
 import { leaveOutIndexes, makeIndexes } from './indexes.js'
 import { asOwner, prepareSet, type SetPlace, stateOf } from './set-place.js'
@@ -25,12 +19,8 @@ import { swap } from './swap.js'
 export type Step = 'records' | 'indexes' | 'digests' | 'swap'
 
 export interface ReplayDeps {
-  readonly config: Config
   readonly logger: Logger
-  readonly kafka: Kafka
-  /** Folded to the end of its topic, and followed. */
-  readonly registry: RegistryFollower
-  readonly signatures: Signatures
+  readonly source: FillSource
   readonly place: SetPlace
   /** PostgreSQL as the writer. */
   readonly databaseUrl: string
@@ -50,25 +40,25 @@ export interface Replayed extends Counted {
   /** Rows by COPY and indexes, without digests and swap. */
   readonly millis: number
   readonly digests: readonly Digest[]
-  /** Tables whose digests differ from the live ones; undefined: they were not compared. */
+  /** Tables whose digests differ from the live ones. */
   readonly differing: readonly string[]
+  /** Tables that the live set has none of, or not as of the same events. */
+  readonly notCompared: readonly NotCompared[]
 }
 
-const PURPOSE = 'from the logs, to take the place of the live tables'
+const purposeOf = ({ name }: FillSource) => `from ${name}, to take the place of the live tables`
 /** The live tables stand still meanwhile. */
 const DRAIN_MILLIS = 30_000
 /** Longest that readers leave no moment for the swap. */
 const SWAP_MILLIS = 120_000
 const PROGRESS_MILLIS = 200
 const LOOK_MILLIS = 5_000
-const REGISTRY_TRIES = 100
-const REGISTRY_PAUSE_MILLIS = 200
 
-/** Replays all logs from Kafka, compares, and puts the new tables in the place of the live ones, if nothing differs. */
+/** Replays all that the source has, compares, and puts the new tables in the place of the live ones, if nothing differs. */
 export async function replay(deps: ReplayDeps): Promise<Replayed> {
-  const { place } = deps
+  const { place, source } = deps
   await requireNoOld(place)
-  await prepareSet(place, REPLAYED, PURPOSE, leaveOutIndexes)
+  await prepareSet(place, REPLAYED, purposeOf(source), leaveOutIndexes)
   const began = Date.now()
   const filled = await startFillingSet(deps, REPLAYED)
   try {
@@ -77,18 +67,17 @@ export async function replay(deps: ReplayDeps): Promise<Replayed> {
     await makeIndexes(place, REPLAYED, filled.teller('indexes'))
     const millis = Date.now() - began
     const drain = async () => {
-      await deps.registry.caughtUp()
+      await source.registry.caughtUp()
       await filling.caughtUp(DRAIN_MILLIS)
     }
     await drain()
-    const [live, replayed] = await compared(deps, filled.teller('digests'))
-    const differing = replayed.filter(({ digest }, i) => live[i]?.digest !== digest).map(({ table }) => table)
+    const { digests, differing, notCompared } = await compareSets(place, source.registry.state.lanes, filled.teller('digests'))
     if (differing.length === 0) {
       const tell = filled.teller('swap')
       tell(0, 1)
-      await swap({ place, drain, deadlineMillis: SWAP_MILLIS })
+      await swap({ place, drain, lacking: source.lacking, deadlineMillis: SWAP_MILLIS })
     }
-    return { ...filled.counted(), millis, digests: replayed, differing }
+    return { ...filled.counted(), millis, digests, differing, notCompared }
   } finally {
     await filled.stop()
   }
@@ -118,7 +107,8 @@ export async function startFillingSet(
   set: SetPrefix,
   isWanted?: (block: Finalized) => boolean,
 ): Promise<FilledSet> {
-  const { config, kafka, logger, registry, signal } = deps
+  const { source, logger, signal } = deps
+  const { registry } = source
   const failure = new AbortController()
   const ended = AbortSignal.any([signal, failure.signal])
   const database = new Database({ url: deps.databaseUrl, logger, connections: registry.state.lanes + 4, set })
@@ -130,23 +120,18 @@ export async function startFillingSet(
   const read = new Map<number, bigint>()
   const filling = await startFilling(
     {
-      ...{ config, kafka, logger, registry, signatures: deps.signatures, database, groupPrefix: 'meterchain-replay', onFatal },
+      ...{ source, database, onFatal },
       ...(deps.checkBlock !== undefined && { onFinal: deps.checkBlock }),
       ...(isWanted !== undefined && { isWanted }),
       onWritten: (batch) => {
         count(batch, counted)
-        for (const { lane, nextOffset } of batch.blocks) read.set(lane, nextOffset)
+        for (const { lane, header, nextOffset } of batch.blocks) read.set(lane, source.progressOf(header.height, nextOffset))
       },
     },
     isWanted === undefined ? recovered : { ...recovered, plain: [] },
   )
   const fillPlain = async (untilMillis: number) => {
-    const plain = new PlainFollower({
-      ...{ config, kafka, logger, database, cursors: recovered.plain, untilMillis, groupPrefix: 'meterchain-replay' },
-      checkpoints: { registry: registry.state, verify: deps.signatures.verify, witnesses: config.witnesses },
-      registryReached: (size) => registry.reach(size),
-      onFailure: onFatal,
-    })
+    const plain = source.followPlain({ database, cursors: recovered.plain, untilMillis, onFailure: onFatal })
     await plain.start()
     try {
       await caughtUp(plain, ended)
@@ -155,12 +140,12 @@ export async function startFillingSet(
     }
   }
   const tell = (step: Step, done: number, all: number) => deps.onProgress(step, done, all, counted)
-  const ranges = await endOffsets(kafka, config.topicPrefix, 'chain')
+  const ranges = await source.ranges()
   const tellRecords = () => {
     const offsets = [...ranges].map(([lane, { low, high }]) => [Number((read.get(lane) ?? low) - low), Number(high - low)])
     tell('records', sum(offsets.map(([done = 0, all = 0]) => Math.min(done, all))), sum(offsets.map(([, all = 0]) => all)))
   }
-  for (const [lane, { nextOffset }] of recovered.positions) read.set(lane, nextOffset)
+  for (const [lane, { final, nextOffset }] of recovered.positions) read.set(lane, source.progressOf(final.height, nextOffset))
   const timer = setInterval(tellRecords, PROGRESS_MILLIS)
   return {
     filling,
@@ -207,36 +192,9 @@ async function caughtUp(filling: Pick<Filling, 'caughtUp'>, ended: AbortSignal):
 }
 
 /** Copied once: what a topic keeps no longer. */
-async function passForgotten({ kafka, config, place, registry }: ReplayDeps, set: SetPrefix): Promise<void> {
+async function passForgotten({ source, place }: ReplayDeps, set: SetPrefix): Promise<void> {
+  const parts = await source.forgotten()
   await asOwner(place, LIVE, async (client) => {
-    const ends = new Map<PlainSource, ReadonlyMap<number, OffsetRange>>()
-    for (const { source, lane } of plainPartitions(registry.state.lanes)) {
-      if (!ends.has(source)) ends.set(source, await endOffsets(kafka, config.topicPrefix, source))
-      const low = ends.get(source)?.get(lane)?.low ?? 0n
-      if (low > 0n) await copyForgotten(client, set, { source, lane, low })
-    }
+    for (const part of parts) await copyForgotten(client, set, part)
   })
-}
-
-/** Digests of both sets, live and replayed, up to where both are. Of the registry they must hold as much: it is waited for. */
-async function compared(
-  { place, registry }: ReplayDeps,
-  onRead: (done: number, all: number) => void,
-): Promise<[Digest[], Digest[]]> {
-  const { lanes } = registry.state
-  for (let tries = 0; ; tries++) {
-    const found = await asOwner(place, LIVE, (live) =>
-      asOwner(place, REPLAYED, async (replayed) => {
-        for (const client of [live, replayed]) await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-        const [a, b] = [await readExtent(live, lanes), await readExtent(replayed, lanes)]
-        if (a.registrySize !== b.registrySize) return undefined
-        const extent = commonExtent(a, b)
-        return Promise.all([digests(live, extent, onRead), digests(replayed, extent, () => undefined)])
-      }),
-    )
-    if (found !== undefined) return found
-    if (tries === REGISTRY_TRIES)
-      throw new TransientError('the registry moves on: live and replayed tables never had the same events')
-    await pause(REGISTRY_PAUSE_MILLIS)
-  }
 }

@@ -8,6 +8,7 @@ import type pg from 'pg'
 import { TransientError } from '../../schemas/errors.js'
 import { readCursors } from '../cursors.js'
 import { WRITERS_LOCK } from '../database.js'
+import type { FillSource } from '../fill-source.js'
 import { LIVE, OLD, REPLAYED, SCHEMAS } from '../schema-set.js'
 import { asOwner, type SetPlace, stateOf } from './set-place.js'
 
@@ -20,16 +21,24 @@ export interface SwapOptions {
   readonly place: SetPlace
   /** Brings the replayed set to where the live one is, which stands still meanwhile. */
   drain(): Promise<void>
+  /** What to do where it comes to an end before it is there. */
+  readonly lacking: FillSource['lacking']
   /** Longest that it tries, milliseconds. */
   readonly deadlineMillis: number
 }
 
+/** How long what the replayed set is filled from may lack what the live tables hold, where it grows. */
+const GROWTH_MILLIS = 15_000
+
 /** Rejects with TransientError where readers did not leave it a moment before the deadline; all is as before then. */
-export async function swap({ place, drain, deadlineMillis }: SwapOptions): Promise<{ tries: number }> {
-  const giveUpAt = Date.now() + deadlineMillis
+export async function swap({ place, drain, lacking, deadlineMillis }: SwapOptions): Promise<{ tries: number }> {
+  const began = Date.now()
   for (let tries = 1; ; tries++) {
-    if (await asOwner(place, LIVE, (client) => isSwapped(client, drain))) return { tries }
-    if (Date.now() > giveUpAt)
+    const outcome = await asOwner(place, LIVE, (client) => trySwap(client, drain))
+    if (outcome === 'swapped') return { tries }
+    if (outcome !== 'locked' && (!lacking.mayGrow || Date.now() - began > GROWTH_MILLIS))
+      throw new Error(`${outcome.behind}: ${lacking.remedy}`)
+    if (Date.now() - began > deadlineMillis)
       throw new TransientError(
         `for ${deadlineMillis / 1000} s somebody always read the live tables; they are as before. Try again: what was replayed is kept`,
       )
@@ -39,28 +48,32 @@ export async function swap({ place, drain, deadlineMillis }: SwapOptions): Promi
 
 const LOCK_NOT_AVAILABLE = '55P03'
 
-async function isSwapped(client: pg.Client, drain: () => Promise<void>): Promise<boolean> {
+async function trySwap(client: pg.Client, drain: () => Promise<void>): Promise<'swapped' | 'locked' | { behind: string }> {
   await client.query(`BEGIN; SET LOCAL lock_timeout = ${LOCK_MILLIS}`)
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [WRITERS_LOCK])
     if ((await stateOf(client, OLD)) !== 'none')
       throw new Error('the tables that the last replay replaced are still there: meterchain replay --drop-old')
     await drain()
-    await requireReached(client)
+    const behind = await findBehind(client)
+    if (behind !== undefined) {
+      await client.query('ROLLBACK')
+      return { behind }
+    }
     await lockViews(client)
     await grantAlike(client)
     await rename(client)
     await client.query('COMMIT')
-    return true
+    return 'swapped'
   } catch (error) {
     await client.query('ROLLBACK')
-    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return false
+    if ((error as { code?: unknown }).code === LOCK_NOT_AVAILABLE) return 'locked'
     throw error
   }
 }
 
-/** Nothing that is in the live tables is missing in the others. */
-async function requireReached(client: pg.Client): Promise<void> {
+/** The first log of which the live tables hold more than the others. */
+async function findBehind(client: pg.Client): Promise<string | undefined> {
   const live = await readCursors(client)
   const { rows } = await client.query<{ key: string; height: string; next: string }>(
     `SELECT source || '/' || lane AS key, height, next_offset AS next FROM ${REPLAYED}ledger.cursors`,
@@ -70,11 +83,9 @@ async function requireReached(client: pg.Client): Promise<void> {
     const found = replayed.get(key)
     const isPlain = source !== 'chain' && source !== 'registry'
     const isBehind = isPlain ? BigInt(found?.next ?? 0) < nextOffset : BigInt(found?.height ?? 0) < height
-    if (isBehind)
-      throw new Error(
-        `${key}: the live tables are at ${height}, and what was replayed ends at ${found?.height ?? 0}: the log has lost records, which the tables have. Put them back first: meterchain restore`,
-      )
+    if (isBehind) return `${key}: the live tables are at ${height}, and what was replayed ends at ${found?.height ?? 0}`
   }
+  return undefined
 }
 
 /** A change that changes nothing takes the lock of the view alone; LOCK would take those of its tables too, and wait for vacuum. */

@@ -38,9 +38,9 @@ interface Top {
 /** Fills the set; what was begun goes on. Of registry there is what the blocks name, of all else what the log took up to the last block. */
 export async function replayUntil(deps: ReplayDeps, set: SetPrefix, bound: Bound): Promise<Counted> {
   if (set === LIVE) throw new RangeError('the live tables are not as of a time: name another set')
-  const { place } = deps
+  const { place, source } = deps
   const tops = bound.kind === 'checkpoint' ? await asOwner(place, LIVE, (client) => topsOf(client, bound.size)) : undefined
-  await prepareSet(place, set, boundText(bound), leaveOutIndexes)
+  await prepareSet(place, set, `from ${source.name}, ${boundText(bound)}`, leaveOutIndexes)
   const filled = await startFillingSet(deps, set, (block) => isWithin(block, bound, tops))
   try {
     await filled.untilFull()

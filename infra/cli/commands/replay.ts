@@ -1,13 +1,18 @@
+import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
+import { type FillSource, kafkaFillSource } from '../../../projector/fill-source.js'
 import { urlOf } from '../../../projector/migrate.js'
 import { checkSignatures } from '../../../projector/replay/check-signatures.js'
 import { type Counted, type ReplayDeps, type Replayed, replay, type Step } from '../../../projector/replay/replay.js'
+import { withReplicaSource } from '../../../projector/replay/replica-source.js'
 import { dropSet, type SetPlace } from '../../../projector/replay/set-place.js'
 import { type Bound, boundText, parseBound, replayUntil } from '../../../projector/replay/until.js'
 import { OLD, prefixOf, REPLAYED, type SetPrefix } from '../../../projector/schema-set.js'
+import type { Finalized } from '../../chain/lane-reader.js'
 import { type Config, loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
+import { loadGenesis } from '../../registry/genesis.js'
 import { postgresAdminUrl } from '../../services/postgres.js'
 import { databaseUrls, isLocalDatabase } from '../../system/database-urls.js'
 import { withRuntime } from '../../system/system.js'
@@ -15,6 +20,8 @@ import { startProgress } from '../progress.js'
 import { table } from '../table.js'
 
 interface ReplayOptions {
+  from?: string
+  genesis?: string
   verify: 'votes' | 'full'
   adminUrl?: string
   dropOld?: boolean
@@ -30,11 +37,16 @@ All tables are made anew from the logs in schemas of their own (replay_ledger, r
 read and written. At the end their digests are compared with those of the live tables, at equal heights; where all are equal both are
 renamed in one transaction, and the projector goes on in the new ones. It may be stopped or killed at any time: the same command goes on.
 
+--from takes a replica's raw records in the place of Kafka, which need not be there. Nothing in it is believed: each event, block and
+checkpoint is proved from the genesis before it makes a row. Offsets and append times, which nobody signs, are as the replica says; what
+topics rejections and repairs told is copied from the live tables.
+
 Examples:
   $ meterchain replay                 replay, compare, put in place; the tables so far are kept in old_ledger, old_store, …
   $ meterchain replay --verify full   check the signature of each reading again, and not the votes alone
   $ meterchain replay --until 2026-05-01T00:00:00Z --as may   the tables as they were, in may_analytics, may_store, …
   $ meterchain diff may live          what changed since
+  $ meterchain replay --from postgresql://…   from somebody else's replica, or a backup of one
   $ meterchain replay --drop-old      delete the tables that the last replay replaced
 `
 
@@ -44,6 +56,8 @@ export function replayCommand(): Command {
     .addOption(
       new Option('--verify <what>', 'whose word is taken for signatures of readings').choices(['votes', 'full']).default('votes'),
     )
+    .option('--from <url>', 'a PostgreSQL that holds the raw records (schema ledger), in the place of Kafka')
+    .option('--genesis <file>', 'with --from: the genesis to trust. Default: genesis.json of the home')
     .option('--admin-url <url>', 'your own PostgreSQL: a role that is a member of meterchain_owner')
     .option('--drop-old', 'deletes the tables that the last replay replaced, and does nothing else')
     .option(
@@ -69,7 +83,7 @@ async function run(options: ReplayOptions): Promise<void> {
   if (options.dropUnfinished) return drop(place, REPLAYED)
   if (options.drop) return drop(place, options.drop)
   if (options.until !== undefined) return runUntil(config, place, options, options.until)
-  const result = await withSignals((signal) => runReplay(config, place, options.verify === 'full', signal))
+  const result = await withSignals((signal) => withDeps({ config, place, options, set: REPLAYED, signal }, replay))
   for (const line of options.json ? [JSON.stringify(result)] : resultLines(result)) print(line)
   if (result.differing.length > 0) process.exitCode = 1
 }
@@ -78,10 +92,11 @@ async function drop(place: SetPlace, set: SetPrefix): Promise<void> {
   print((await dropSet(place, set)) ? `schemas ${set}… are deleted` : `there are no schemas ${set}…`)
 }
 
-async function runUntil(config: Config, place: SetPlace, { as: set, verify }: ReplayOptions, bound: Bound): Promise<void> {
+async function runUntil(config: Config, place: SetPlace, options: ReplayOptions, bound: Bound): Promise<void> {
+  const { as: set } = options
   if (set === undefined) throw new Error('what shall the set be called? --as NAME')
   const { messages, intervals } = await withSignals((signal) =>
-    withDeps(config, place, verify === 'full', signal, (deps) => replayUntil(deps, set, bound)),
+    withDeps({ config, place, options, set, signal }, (deps) => replayUntil(deps, set, bound)),
   )
   print(`${set}analytics holds the tables ${boundText(bound)}: ${messages} messages, ${intervals} intervals were replayed`)
 }
@@ -147,32 +162,45 @@ export function stepProgress() {
   }
 }
 
-const runReplay = (config: Config, place: SetPlace, isFull: boolean, signal: AbortSignal): Promise<Replayed> =>
-  withDeps(config, place, isFull, signal, replay)
-
-function withDeps<T>(
-  config: Config,
-  place: SetPlace,
-  isFull: boolean,
-  signal: AbortSignal,
-  use: (deps: ReplayDeps) => Promise<T>,
-): Promise<T> {
-  const logger = pino({ level: 'silent' })
-  const progress = stepProgress()
-  return withRuntime(config, 'replay', logger, ({ kafka, registry, signatures }) =>
-    use({
-      ...{ config, logger, kafka, registry, signatures, place, signal, databaseUrl: databaseUrls(config).writer },
-      ...(isFull && { checkBlock: (block) => checkSignatures(block, registry.state, signatures) }),
-      onProgress: progress.update,
-    }),
-  ).finally(() => progress.stop())
+interface Asked {
+  readonly config: Config
+  readonly place: SetPlace
+  readonly options: ReplayOptions
+  /** The set that is filled. */
+  readonly set: SetPrefix
+  readonly signal: AbortSignal
 }
 
-function resultLines({ digests, differing, messages, intervals, millis }: Replayed): string[] {
+function withDeps<T>(asked: Asked, use: (deps: ReplayDeps) => Promise<T>): Promise<T> {
+  const { config, place, options, signal } = asked
+  const progress = stepProgress()
+  return withSource(asked, (source) => {
+    const check = (block: Finalized) => checkSignatures(block, source.registry.state, sodiumSignatures)
+    return use({
+      ...{ logger: pino({ level: 'silent' }), source, place, signal, databaseUrl: databaseUrls(config).writer },
+      ...(options.verify === 'full' && { checkBlock: check }),
+      onProgress: progress.update,
+    })
+  }).finally(() => progress.stop())
+}
+
+async function withSource<T>({ config, place, options, set }: Asked, use: (source: FillSource) => Promise<T>): Promise<T> {
+  const { from: url, genesis = join(config.home, 'genesis.json') } = options
+  if (url === undefined)
+    return withRuntime(config, 'replay', pino({ level: 'silent' }), (runtime) =>
+      use(kafkaFillSource({ ...runtime, groupPrefix: 'meterchain-replay' })),
+    )
+  const { chainId } = await loadGenesis(genesis)
+  const { witnesses } = config
+  return withReplicaSource({ url, chainId, signatures: sodiumSignatures, witnesses, place, set }, use)
+}
+
+function resultLines({ digests, differing, notCompared, messages, intervals, millis }: Replayed): string[] {
+  const verdict = (name: string) => (differing.includes(name) ? 'differs from the live table' : 'equal')
   const rows = digests.map((each) => [
     each.table,
     each.digest,
-    differing.includes(each.table) ? 'differs from the live table' : 'equal',
+    notCompared.find(({ table }) => table === each.table)?.why ?? verdict(each.table),
   ])
   return [
     table(['table', 'SHA-256 of its rows', 'live'], rows),

@@ -3,7 +3,7 @@ import { dayViews } from './0008-days.js'
 import { peaks, topConsumers } from './0009-consumption.js'
 import { exceptions } from './0010-exceptions.js'
 import { qualityViews } from './0010-quality.js'
-import { MONTHS, PACKED_DAYS, ZERO_DAYS } from './0014-sources.js'
+import { MONTHS, PACKED_DAYS, ZERO_DAYS } from './0015-sources.js'
 
 /** The same views, with the same answers: days and months of packed rows, without a look at each interval (make bench-questions). */
 export const packedDays: Migration = {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { partsOf } from './plain-follower.js'
+import { partsOf } from './writer.js'
 
 const MIB = 1024 * 1024
 const record = (length: number) => ({ value: length === 0 ? null : Buffer.alloc(length) })

@@ -1,4 +1,4 @@
-/** What the views are made from since 0014: as 0013 has it, and energy of days without a look at each interval where the row says it all:
+/** What the views are made from since 0015: as 0013 has it, and energy of days without a look at each interval where the row says it all:
  *  its day is one, and nothing overlaps it. Of 35 million intervals the sums alone then take 1.7 s of CPU. */
 import { type Kept, seconds, seen } from './0008-sources.js'
 import {
