@@ -13,7 +13,8 @@ import { tariffs } from './0011-tariffs.js'
 import { bills } from './0012-bills.js'
 import { packed } from './0013-packed.js'
 import { checkpointEvidence } from './0014-checkpoint-evidence.js'
-import { checkpointsView } from './0015-checkpoints-view.js'
+import { packedDays } from './0015-days.js'
+import { checkpointsView } from './0016-checkpoints-view.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -31,7 +32,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0012-bills': bills,
   '0013-packed': packed,
   '0014-checkpoint-evidence': checkpointEvidence,
-  '0015-checkpoints-view': checkpointsView,
+  '0015-days': packedDays,
+  '0016-checkpoints-view': checkpointsView,
 }
 
 /** Compiled in: no file is looked for at run time. */
