@@ -1,4 +1,5 @@
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from '../../../schemas/avsc.js'
+import { billVectors } from './bills.js'
 import { chainVectors } from './chain.js'
 import { checkpointVectors } from './checkpoints.js'
 import { evidenceVectors } from './evidence.js'
@@ -21,6 +22,7 @@ export function vectorFiles(): Map<string, string> {
     chain: chainVectors(),
     checkpoints: checkpointVectors(),
     evidence: evidenceVectors(),
+    bills: billVectors(),
   }
   return new Map(Object.entries(made).map(([name, value]) => [`${name}.json`, frozenText(value)]))
 }
