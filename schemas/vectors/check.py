@@ -1131,17 +1131,102 @@ class Checkpoints:
                          "note": text + "\n" + "".join(line + "\n" for line in head["lines"])})
 
 
+# --- 13. Proofs of checkpoints as files ---------------------------------------------------------------------------------------
+
+def has_fields(value, *names):
+    return isinstance(value, dict) and set(value) == set(names)
+
+
+def hash_of(text):
+    return bytes.fromhex(text) if re.fullmatch("[0-9a-fA-F]{64}", text) else None
+
+
+def proof_begins(file, kind, genesis, size):
+    """The registry with the governance that the file gives, up to that size; None where it does not hold."""
+    registry = Registry()
+    if file["version"] != 1 or file["kind"] != kind or registry.apply(genesis) is not None or size < 1:
+        return None
+    if hash_of(file["chainId"]) != registry.chain_id:
+        return None
+    for each in file["governance"]:
+        signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
+        if each["index"] >= size or not registry.decide_governance(each["index"], bytes.fromhex(each["body"]), signatures):
+            return None
+    return registry
+
+
+def proved_head(head, registry):
+    """Size and root of a note in the form of 14.5 and 14.7, by lines of authorities alone; None where it does not hold."""
+    text, _, rest = head["note"].partition("\n\n")
+    found = re.fullmatch(r"[^\n]+\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)", text)
+    lines = rest.split("\n")
+    if head["registrySize"] < 1 or found is None or lines.pop() != "" or not lines:
+        return None
+    size, root = int(found[1]), base64.b64decode(found[2])
+    text, authorities, signers = text + "\n", registry.governance_at(head["registrySize"])["authorities"], []
+    if text != checkpoint_text(registry.chain_id, size, root):
+        return None
+    for line in lines:
+        signer = next((each for each in authorities if line_holds(line, registry.chain_id, each["key"], text)), None)
+        if signer is None or signer["id"] in signers:
+            return None
+        signers.append(signer["id"])
+    weight = sum(each["weight"] for each in authorities if each["id"] in signers)
+    return (size, root) if 3 * weight > 2 * sum(each["weight"] for each in authorities) else None
+
+
+def line_holds(line, chain_id, key, text):
+    try:
+        rest = base64.b64decode(line.rpartition(" ")[2], validate=True)[4:]
+    except ValueError:
+        return False
+    return line == note_line(origin_of(chain_id), 1, key, rest) and verify(rest, text.encode("ascii"), key)
+
+
+def path_of(file):
+    return [hash_of(each) for each in file["path"]]
+
+
+def inclusion_holds(file, genesis):
+    if not has_fields(file, "version", "kind", "chainId", "leaf", "index", "path", "checkpoint", "governance"):
+        return False
+    leaf = file["leaf"]
+    if not has_fields(leaf, "lane", "height", "block", "verdict") or not has_fields(file["checkpoint"], "note", "registrySize"):
+        return False
+    registry = proof_begins(file, "inclusion", genesis, file["checkpoint"]["registrySize"])
+    head = None if registry is None else proved_head(file["checkpoint"], registry)
+    block, verdict, path = hash_of(leaf["block"]), hash_of(leaf["verdict"]), path_of(file)
+    if head is None or None in (block, verdict, *path) or not 0 <= leaf["lane"] < registry.lanes or file["index"] < 0:
+        return False
+    entry = encode_varint(23) + encode_varint(leaf["lane"]) + encode_varint(leaf["height"]) + block + verdict
+    return includes(leaf_hash(entry), file["index"], head[0], path, head[1])
+
+
+def consistency_holds(file, genesis):
+    if not has_fields(file, "version", "kind", "chainId", "older", "newer", "path", "governance"):
+        return False
+    older, newer = file["older"], file["newer"]
+    if not all(has_fields(each, "note", "registrySize") for each in (older, newer)) or older["registrySize"] > newer["registrySize"]:
+        return False
+    registry = proof_begins(file, "consistency", genesis, newer["registrySize"])
+    heads = [None if registry is None else proved_head(each, registry) for each in (older, newer)]
+    path = path_of(file)
+    if None in (*heads, *path) or heads[0][0] > heads[1][0]:
+        return False
+    return extends(*heads[0], *heads[1], path)
+
+
 # --- 17. Evidence ------------------------------------------------------------------------------------------------------------
 
 FIELDS = {"version", "chainId", "kind", "authority", "lane", "height", "block", "hash", "registrySize", "originals", "governance"}
 
 
 def evidence_holds(file, genesis):
-    """17.4"""
+    """17.5"""
     if set(file) != FIELDS or file["version"] != 1:
         return False
     registry, size = Registry(), file["registrySize"]
-    if registry.apply(genesis) is not None or registry.chain_id.hex() != file["chainId"] or not 0 <= file["lane"] < registry.lanes:
+    if registry.apply(genesis) is not None or registry.chain_id.hex() != file["chainId"] or not 0 <= file["lane"] <= registry.lanes:
         return False
     for each in file["governance"]:
         signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
@@ -1156,6 +1241,8 @@ def evidence_holds(file, genesis):
         return False
     if file["kind"] == "contradiction":
         return contradicts(file, registry, having, originals)
+    if file["kind"] == "split-view":
+        return splits_view(file, registry, having[file["authority"]]["key"], originals)
     total = sum(each["weight"] for each in authorities)
     return file["kind"] == "void-block" and is_void(file, registry, having, total, originals)
 
@@ -1177,6 +1264,18 @@ def contradicts(file, registry, having, originals):
     if len(votes) != 2 or None in votes or votes[0] == votes[1]:
         return False
     return all(each["authority"] == file["authority"] and "Accept" in each["judgement"] for each in votes)
+
+
+def splits_view(file, registry, key, originals):
+    heads = [decode(Cosignature, each) for each in originals]
+    if file["lane"] != registry.lanes or len(heads) != 2 or None in heads:
+        return False
+    for each in heads:
+        if (each["version"], each["authority"], each["timestamp"], each["size"]) != (24, file["authority"], 0, file["height"]):
+            return False
+        if not verify(each["signature"], checkpoint_text(registry.chain_id, each["size"], each["root"]).encode("ascii"), key):
+            return False
+    return heads[0]["root"] != heads[1]["root"] and heads[0]["root"].hex() == file["block"]
 
 
 def is_void(file, registry, having, total, originals):
@@ -1267,7 +1366,7 @@ def is_text(value, pattern):
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def has_fields(value, needed, optional=()):
+def consists_of(value, needed, optional=()):
     return isinstance(value, dict) and set(needed) <= set(value) <= set(needed) | set(optional)
 
 
@@ -1301,12 +1400,12 @@ def is_money(plan, *zone_fields):
     return (plan["version"] == 1 and type(plan["version"]) is int and is_text(plan["currency"], re.compile("[A-Z]{3}"))
             and is_int(plan["decimals"], 0, 4) and is_int(plan["priceScaler"], -9, 0) and is_price(plan["standing"])
             and is_list(zones, 1, 8)
-            and all(has_fields(each, ("name", "price", *zone_fields)) and is_name(each["name"]) and is_price(each["price"]) for each in zones)
+            and all(consists_of(each, ("name", "price", *zone_fields)) and is_name(each["name"]) and is_price(each["price"]) for each in zones)
             and len({each["name"] for each in zones}) == len(zones))
 
 
 def is_rule(rule, zones):
-    if not has_fields(rule, ["zone"], ["days", "holidays", "season", "hours"]) or not is_int(rule["zone"], 0, zones - 1):
+    if not consists_of(rule, ["zone"], ["days", "holidays", "season", "hours"]) or not is_int(rule["zone"], 0, zones - 1):
         return False
     if "days" in rule and not is_text(rule["days"], re.compile("(?=.)1?2?3?4?5?6?7?")):
         return False
@@ -1315,13 +1414,13 @@ def is_rule(rule, zones):
     for name, pattern in (("season", MONTH_DAY), ("hours", CLOCK)):
         if name in rule:
             ends = rule[name]
-            if not has_fields(ends, ("from", "to")) or not all(is_text(each, pattern) for each in ends.values()):
+            if not consists_of(ends, ("from", "to")) or not all(is_text(each, pattern) for each in ends.values()):
                 return False
     return "hours" not in rule or rule["hours"]["from"] not in ("24:00", rule["hours"]["to"])
 
 
 def is_interval_plan(plan):
-    if not has_fields(plan, (*MONEY, "measures", "schedule", "holidays", "signal")) or not is_money(plan):
+    if not consists_of(plan, (*MONEY, "measures", "schedule", "holidays", "signal")) or not is_money(plan):
         return False
     days = [date_of(each) for each in plan["holidays"]] if is_list(plan["holidays"], 0, 400) else [None]
     return (is_text(plan["measures"], OBIS_CODE) and type(plan["signal"]) is bool and is_list(plan["schedule"], 0, 64)
@@ -1330,19 +1429,19 @@ def is_interval_plan(plan):
 
 
 def is_register_plan(plan):
-    if not has_fields(plan, MONEY) or not is_money(plan, "register"):
+    if not consists_of(plan, MONEY) or not is_money(plan, "register"):
         return False
     registers = [each["register"] for each in plan["zones"]]
     return all(is_text(each, OBIS_CODE) for each in registers) and len(set(registers)) == len(registers)
 
 
 def is_signal(value):
-    return (has_fields(value, ("version", "kind", "step", "zones")) and is_int(value["version"], 1, 1)
+    return (consists_of(value, ("version", "kind", "step", "zones")) and is_int(value["version"], 1, 1)
             and is_int(value["step"], 1, DAY) and is_text(value["zones"], re.compile("[0-7-]+")))
 
 
 def is_time_zone(value):
-    if not has_fields(value, ("version", "kind", "offset", "transitions")) or not is_int(value["version"], 1, 1):
+    if not consists_of(value, ("version", "kind", "offset", "transitions")) or not is_int(value["version"], 1, 1):
         return False
     if not is_int(value["offset"], -DAY, DAY) or not is_list(value["transitions"], 0, 500):
         return False
@@ -1604,10 +1703,12 @@ def bill_proof_gaps(file, genesis):
 
 
 def checked_bill(file, genesis):
-    demand(set(file) == BILL_FIELDS and file["version"] == 1 and file["kind"] == "bill")
-    registry = Registry()
-    demand(registry.apply(genesis) is None and registry.chain_id.hex() == file["chainId"])
-    size, root = head_of(file, registry)
+    demand(set(file) == BILL_FIELDS)
+    demand(consists_of(file["checkpoint"], ("note", "registrySize")))
+    registry = proof_begins(file, "bill", genesis, file["checkpoint"]["registrySize"])
+    head = None if registry is None else proved_head(file["checkpoint"], registry)
+    demand(head is not None)
+    size, root = head
     blocks = [shown_block(each, registry, size, root) for each in file["blocks"]]
     demand(0 <= file["registry"]["block"] < len(blocks))
     named = blocks[file["registry"]["block"]][0]
@@ -1631,30 +1732,7 @@ def checked_bill(file, genesis):
     return gaps
 
 
-def head_of(file, registry):
-    """Size and root that authorities of more than 2/3 of the weight signed."""
-    demand(set(file["checkpoint"]) == {"note", "registrySize"})
-    limit = file["checkpoint"]["registrySize"]
-    for each in file["governance"]:
-        signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
-        demand(each["index"] < limit and registry.decide_governance(each["index"], bytes.fromhex(each["body"]), signatures))
-    demand(limit >= max(1, registry.size))
-    text, lines = file["checkpoint"]["note"].split("\n\n")
-    size, root = int(text.split("\n")[1]), base64.b64decode(text.split("\n")[2])
-    text = checkpoint_text(registry.chain_id, size, root)
-    origin, authorities, signers = origin_of(registry.chain_id), registry.governance_at(limit)["authorities"], []
-    lines = lines.removesuffix("\n").split("\n")
-    for line in lines:
-        signature = base64.b64decode(line.split(" ")[2])[4:]
-        by = [each for each in authorities if note_line(origin, 1, each["key"], signature) == line and verify(signature, text.encode("utf-8"), each["key"])]
-        demand(len(by) == 1 and by[0] not in signers)
-        signers += by
-    demand(file["checkpoint"]["note"] == text + "\n" + "".join(line + "\n" for line in lines))
-    demand(3 * sum(each["weight"] for each in signers) > 2 * sum(each["weight"] for each in authorities))
-    return size, root
-
-
-def path_of(path):
+def siblings(path):
     return [bytes.fromhex(each) for each in path]
 
 
@@ -1664,7 +1742,7 @@ def shown_block(block, registry, size, root):
     demand(header is not None and header["version"] == 18 and 0 <= header["lane"] < registry.lanes)
     verdict = verdict_hash(bytes.fromhex(block["parentVerdict"]), block["notCounted"])
     leaf = encode_varint(23) + encode_varint(header["lane"]) + encode_varint(header["height"]) + block_hash(bytes.fromhex(block["header"])) + verdict
-    demand(includes(leaf_hash(leaf), block["index"], size, path_of(block["path"]), root))
+    demand(includes(leaf_hash(leaf), block["index"], size, siblings(block["path"]), root))
     return header, {each["entry"] for each in block["notCounted"]}
 
 
@@ -1674,7 +1752,7 @@ def shown_events(events, named):
         demand(set(each) == {"index", "body", "path"} and each["index"] > last)
         last = each["index"]
         body = bytes.fromhex(each["body"])
-        demand(includes(leaf_hash(body), last, named["registrySize"], path_of(each["path"]), named["registryRoot"]))
+        demand(includes(leaf_hash(body), last, named["registrySize"], siblings(each["path"]), named["registryRoot"]))
         event = decode(EventBody, body)
         demand(event is not None and event["version"] == 20)
         (shown[last],) = event["content"].items()
@@ -1692,7 +1770,7 @@ def shown_enrolments(file, events):
         data = bytes.fromhex(each["meter"])
         meter = decode(EnrolledMeter, data)
         demand(kind == "EnrolMeters" and meter is not None and meter["meter"] == last)
-        demand(includes(leaf_hash(data), each["leafIndex"], content["count"], path_of(each["path"]), content["root"]))
+        demand(includes(leaf_hash(data), each["leafIndex"], content["count"], siblings(each["path"]), content["root"]))
         enrolled[last] = each["event"], meter["key"], meter["usagePoint"]
     return enrolled
 
@@ -1714,7 +1792,7 @@ def shown_readings(of, blocks, named, events, enrolled, registry, window, gaps):
             header, not_counted = blocks[each["block"]]
             size = header["registrySize"]
             demand(each["index"] not in not_counted and lane_of(of["meter"], registry.lanes) == header["lane"])
-            demand(includes(leaf, each["index"], header["count"], path_of(each["path"]), header["root"]))
+            demand(includes(leaf, each["index"], header["count"], siblings(each["path"]), header["root"]))
         key = registry.key_for({"keys": keys}, reading["sequence"], size)
         demand(verify(signed["signature"], tag("reading") + registry.chain_id + data[:-64], key))
         shown.append((reading, leaf, is_counted))
@@ -1959,9 +2037,17 @@ def check_tree_proofs(leaves, vectors):
 
 
 def check_evidence():
-    vectors = load("evidence")
-    for case in vectors["cases"]:
-        same(f"evidence: {case['name']}", evidence_holds(case["file"], raw(vectors["genesis"])), case["holds"])
+    for name in ("evidence", "checkpoint-evidence"):
+        vectors = load(name)
+        for case in vectors["cases"]:
+            same(f"{name}: {case['name']}", evidence_holds(case["file"], raw(vectors["genesis"])), case["holds"])
+
+
+def check_checkpoint_proofs():
+    vectors = load("checkpoint-proofs")
+    for kind, holds in (("inclusion", inclusion_holds), ("consistency", consistency_holds)):
+        for case in vectors[kind]:
+            same(f"proof of {kind}: {case['name']}", holds(case["file"], raw(vectors["genesis"])), case["holds"])
 
 
 def changed(file, changes):
@@ -1995,6 +2081,6 @@ def check_bills():
 
 if __name__ == "__main__":
     for check in (check_records, check_hashes, check_signatures, check_merkle, check_turns, check_meter_chains, check_registry, check_chain,
-                  check_checkpoints, check_evidence, check_bills):
+                  check_checkpoints, check_evidence, check_checkpoint_proofs, check_bills):
         check()
     print(f"all vectors hold: {checks} checks")

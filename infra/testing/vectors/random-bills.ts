@@ -104,11 +104,12 @@ const reading = fc.record({
 export const randomBill: fc.Arbitrary<BillCase> = fc
   .record({
     first: fc.constantFrom('a', 'b'),
+    plans: fc.tuple(intervalPlan, registerPlan),
     events: fc.array(event, { minLength: 2, maxLength: 9 }),
     readings: fc.array(reading, { maxLength: 14 }),
     month: fc.constantFrom('2013-03', '2013-04'),
   })
-  .map(({ first, events, readings, month }) => {
+  .map(({ first, plans, events, readings, month }) => {
     const published = Object.entries(ZONES).map(([plan, each], index) => ({
       index,
       plan,
@@ -125,6 +126,7 @@ export const randomBill: fc.Arbitrary<BillCase> = fc
       ...{ name: `random, ${month}`, point: 'p', month },
       documents: [
         ...published,
+        ...plans.map((each, at) => ({ index: 8 + at, plan: at === 0 ? 'a' : 'b', validFrom: 0, document: JSON.stringify(each) })),
         ...events.flatMap((each, at) =>
           each.kind === 'publish'
             ? [{ index: 11 + at, plan: each.plan, validFrom: each.validFrom, document: JSON.stringify(each.document) }]
