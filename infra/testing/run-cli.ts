@@ -38,8 +38,7 @@ function capture(name: 'stdout' | 'stderr', said: Record<'stdout' | 'stderr', st
 /** Runs a command that must succeed, and gives what it printed on stdout. */
 export async function cliMust(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCli(...args)
-  if (code !== 0)
-    throw new Error(`meterchain ${args.join(' ')} ended with ${code}:\n${endsOf(stderr)}\n${endsOf(stdout)}`)
+  if (code !== 0) throw new Error(`meterchain ${args.join(' ')} ended with ${code}:\n${endsOf(stderr)}\n${endsOf(stdout)}`)
   return stdout
 }
 
