@@ -1,4 +1,5 @@
 import type { Migration, MigrationProvider } from 'kysely'
+import { PROJECTIONS } from '../projections/all.js'
 import { ledger } from './0001-ledger.js'
 import { store } from './0002-store.js'
 import { analytics } from './0003-analytics.js'
@@ -12,6 +13,7 @@ import { quality } from './0010-quality.js'
 import { tariffs } from './0011-tariffs.js'
 import { bills } from './0012-bills.js'
 import { packed } from './0013-packed.js'
+import { unfilled } from './0014-unfilled.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -28,6 +30,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0011-tariffs': tariffs,
   '0012-bills': bills,
   '0013-packed': packed,
+  '0014-unfilled': unfilled,
+  ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -1,8 +1,8 @@
 /** Every table of the schemas, and which log decides what stands in it. */
+import { BLOCK_TABLES } from './block-tables.js'
 import { CHECKPOINT_LEAVES, CHECKPOINT_NODES, CHECKPOINT_SIGNATURES, CHECKPOINTS } from './checkpoint-tables.js'
 import {
   ASSIGNMENTS,
-  BLOCK_TABLES,
   CHAINS,
   CHANNELS,
   CHECKPOINT_RECORDS,
