@@ -4,7 +4,11 @@ NODE_MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find schemas ingest chainer validator projector infra -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage chaos healing-table lint build clean
+<<<<<<< HEAD
+.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions chaos healing-table lint build clean
+=======
+.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage chaos healing-table fuzz lint build clean
+>>>>>>> main
 
 help:
 	@echo 'make demo       everything once, from nothing: services, 200 households, tables, a plot, an audit, a proof'
@@ -14,7 +18,9 @@ help:
 	@echo 'make bench      what a reading costs, beside what a bare signature check costs'
 	@echo 'make bench-replay  all tables from the logs, beside bare COPY and bare signature checks'
 	@echo 'make bench-storage what an interval takes on disk'
+	@echo 'make bench-questions  what each question of docs/questions.md takes on a year of 1,000 meters'
 	@echo 'make chaos      one fault after the other on four authorities under load: DURATION=600 (seconds), SEED=…'
+	@echo 'make fuzz       Schemathesis asks the query API whatever its OpenAPI document says: FUZZ_SECONDS=60, SEED=…; needs Python'
 	@echo 'make lint       format, lint, import rules'
 
 $(NODE_MODULES): package.json package-lock.json
@@ -39,6 +45,9 @@ bench-replay: $(BUILT)
 bench-storage: $(BUILT)
 	@node --enable-source-maps dist/infra/bench/storage-main.js $(BENCH_ARGS)
 
+bench-questions: $(BUILT)
+	@node --enable-source-maps dist/infra/bench/questions-main.js $(BENCH_ARGS)
+
 DURATION ?= 600
 ROUNDS ?= 3
 chaos: $(BUILT)
@@ -47,6 +56,10 @@ chaos: $(BUILT)
 # the table of ARCHITECTURE.md: each fault ROUNDS times
 healing-table: $(BUILT)
 	@node --enable-source-maps dist/infra/chaos/main.js --duration 0 --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --table
+
+FUZZ_SECONDS ?= 60
+fuzz: $(BUILT)
+	@SECONDS_TO_FUZZ=$(FUZZ_SECONDS) SEED=$(SEED) node infra/testing/fuzz.mjs
 
 test: $(BUILT)
 	@npm run -s lint

@@ -24,7 +24,7 @@ export type FollowedChain = Pick<ChainFollower, 'start' | 'stop' | 'caughtUp' | 
 
 export type PlainOptions = Pick<
   PlainFollowerOptions,
-  'database' | 'cursors' | 'untilMillis' | 'onRepairs' | 'onGarbage' | 'onLogFault' | 'isRegained' | 'onFailure'
+  'database' | 'cursors' | 'untilMillis' | 'onRepairs' | 'onEvidence' | 'onGarbage' | 'onLogFault' | 'isRegained' | 'onFailure'
 >
 export type FollowedPlain = Pick<PlainFollower, 'start' | 'stop' | 'caughtUp' | 'places'>
 

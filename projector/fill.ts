@@ -8,6 +8,7 @@ import type { FinalBlock } from '../schemas/lane-fold.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import type { Source } from './cursors.js'
 import type { Database } from './database.js'
+import type { FoundEvidence } from './evidence-metric.js'
 import type { FillSource } from './fill-source.js'
 import { LaneWriter } from './lane-writer.js'
 import type { Recovered } from './recover.js'
@@ -31,6 +32,8 @@ export interface FillDeps {
   onGarbage?(garbage: Garbage): void
   /** Records of topic repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
+  /** Evidence of topic checkpoints that is in the tables. */
+  onEvidence?(found: readonly FoundEvidence[]): void
   /** Topic checkpoints is not the one that was read: whether it leads to all that the tables hold. */
   isRegained?(fault: LogFault): Promise<boolean>
   onFatal(error: Error): void
@@ -87,6 +90,7 @@ export async function startFilling(deps: FillDeps, recovered: Recovered): Promis
         onGarbage({ topic, partition, offset, reason: 'undecodable' }),
     }),
     ...(deps.onRepairs !== undefined && { onRepairs: deps.onRepairs }),
+    ...(deps.onEvidence !== undefined && { onEvidence: deps.onEvidence }),
     ...(deps.isRegained !== undefined && { isRegained: deps.isRegained }),
   })
   const keepRegistry = () => void registryRows.reach(registry.state.size).catch(onFatal)

@@ -209,7 +209,7 @@ test('packing changes no answer of any view, nor any interval, whatever meters s
         await client.query('ANALYZE')
         const flat = await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM store.intervals`)
         const before = await answers(client)
-        await migrateTo(client, '0013-packed')
+        await migrateTo(client, '0015-days')
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
         expect(VIEWS.filter((view) => before[view]?.length === 0)).toEqual([])

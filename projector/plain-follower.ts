@@ -13,6 +13,7 @@ import { CheckpointWriter } from './checkpoints/writer.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import { type Cursor, plainCursor, type Source, setCursor } from './cursors.js'
 import type { Database } from './database.js'
+import type { FoundEvidence } from './evidence-metric.js'
 import { deletePlain, isOfTopic, newestCheckpointRecord, type PlainRecord, writePlain } from './plain-records.js'
 
 export interface PlainFollowerOptions {
@@ -30,6 +31,8 @@ export interface PlainFollowerOptions {
   readonly untilMillis?: number
   /** Records of repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
+  /** Evidence of topic checkpoints that is in the tables. */
+  onEvidence?(found: readonly FoundEvidence[]): void
   /** What is none of its topic’s records, and in the tables or passed over. */
   onGarbage?(topic: Source, partition: number, offset: bigint): void
   /** Records of a topic cannot be read; they are stepped over. */

@@ -138,6 +138,7 @@ async function startWatched(
           noteEvidence(block.evidence)
         }
       },
+      onEvidence: noteEvidence,
       onGarbage: (found) => garbage.found(found),
       onRepairs: (records) => restorer.takeRepairs(records),
       isRegained: (fault) => (config.restore ? restorer.regain(fault) : isWholeIn('checkpoints', deps)),

@@ -88,7 +88,7 @@ describe('evidence that does not hold', () => {
     ['null', null, 'the whole'],
     ['a field too many', { ...twice, more: 1 }, 'not of the form'],
     ['another chain', { ...twice, chainId: '00'.repeat(32) }, 'it is of chain 00'],
-    ['a lane that there is not', { ...twice, lane: 1 }, 'there is no lane 1'],
+    ['a lane that there is not', { ...twice, lane: 2 }, 'there is no lane 2'],
     ['somebody who was no authority', { ...twice, authority: 'authority-9' }, 'authority-9 was no authority then'],
     ['an authority of later', { ...late, registrySize: 2, governance: [] }, 'authority-5 was no authority then'],
     ['before the genesis', { ...twice, registrySize: 0, governance: [] }, 'before the genesis'],

@@ -1,6 +1,7 @@
 /** Checks a piece of evidence with nothing in hand but the chain's genesis.
  *
- *  Of a contradiction it shows that the authority signed two accepts of one block that differ, which no honest one does. Of a void
+ *  Of a contradiction it shows that the authority signed two accepts of one block that differ, which no honest one does; of a split
+ *  view, that it signed two heads of one size of the log of checkpoints. Of a void
  *  block it shows who sealed it, and that authorities of 1/3 of the weight or more rejected it, with which grounds: no proof, but a
  *  ground that people can follow up, for the block's bytes are there to be held against `readings` and the registry.
  *
@@ -8,6 +9,8 @@
  *  to, each signed by more than 2/3 of the weight before it. Compare them with any reader of the registry. */
 import { equalBytes, fromHex, hex } from './bytes.js'
 import { firstIssue } from './check-form.js'
+import { checkpointLane } from './checkpoint/log.js'
+import { checkpointMessage } from './checkpoint/note.js'
 import { type AuthoritySet, totalWeight } from './consensus/turns.js'
 import type { Signatures } from './ed25519.js'
 import { type EvidenceKind, evidenceHash, isThird } from './evidence.js'
@@ -18,7 +21,14 @@ import { blockHash, type LaneAuthority, sealMessage, voteMessage } from './lane-
 import { leafHash, merkleRoot } from './merkle.js'
 import { genesisOf } from './proof.js'
 import { decideEvents, demand, ProofFault } from './proof-registry.js'
-import { type Block, type ChainRecord, decodeChainRecord, type SignedVote } from './records.js'
+import {
+  type Block,
+  type ChainRecord,
+  type Cosignature,
+  decodeChainRecord,
+  decodeCosignature,
+  type SignedVote,
+} from './records.js'
 import type { RegistryState } from './registry/state.js'
 
 /** What a piece of evidence shows. */
@@ -44,6 +54,8 @@ export interface ShownEvidence {
   readonly rejects: readonly { readonly authority: string; readonly fault: string; readonly detail: string }[]
   /** contradiction: the two verdict hashes. */
   readonly verdicts: readonly Hash[]
+  /** split-view: the two roots. */
+  readonly roots: readonly Hash[]
 }
 
 export type CheckedEvidence =
@@ -66,15 +78,13 @@ function check(file: EvidenceFile, genesisRecord: Buffer, signatures: Signatures
   const registry = genesisOf(genesisRecord, signatures)
   const { chainId, genesis } = registry
   demand(equalBytes(fromHex(file.chainId), chainId), `it is of chain ${file.chainId}, and the genesis of chain ${hex(chainId)}`)
-  demand(file.lane < genesis.lanes, `there is no lane ${file.lane}`)
+  demand(file.lane <= checkpointLane(genesis.lanes), `there is no lane ${file.lane}`)
   const set = governanceOf(file, registry)
   const accused = memberOf(set, file.authority)
   const originals = file.originals.map((each) => fromHex(each))
   const hash = evidenceHash(originals)
   demand(equalBytes(fromHex(file.hash), hash), 'its hash is not that of its originals')
-  const records = originals.map((each, at) => recordOf(each, at))
-  const context: Context = { file, registry, set, accused }
-  const found = file.kind === 'void-block' ? checkVoid(records, context) : checkContradiction(records, context)
+  const found = CHECKS[file.kind](originals, { file, registry, set, accused })
   return {
     ...{ chainId, network: genesis.network, kind: file.kind, lane: file.lane, height: BigInt(file.height) },
     ...{ block: fromHex(file.block), authority: accused.id, key: accused.key, weight: accused.weight },
@@ -82,9 +92,10 @@ function check(file: EvidenceFile, genesisRecord: Buffer, signatures: Signatures
       totalWeight: totalWeight(set),
       registrySize: file.registrySize,
       hash,
-      isProof: file.kind === 'contradiction',
+      isProof: file.kind !== 'void-block',
       rejects: [],
       verdicts: [],
+      roots: [],
       ...found,
     },
   }
@@ -95,6 +106,13 @@ interface Context {
   readonly registry: RegistryState
   readonly set: AuthoritySet<LaneAuthority>
   readonly accused: LaneAuthority
+}
+
+/** What a kind shows beside the rest. Throws ProofFault. */
+const CHECKS: Record<EvidenceKind, (originals: readonly Buffer[], context: Context) => Partial<ShownEvidence>> = {
+  'void-block': (originals, context) => checkVoid(originals.map(recordOf), context),
+  contradiction: (originals, context) => checkContradiction(originals.map(recordOf), context),
+  'split-view': (originals, context) => checkSplitView(originals.map(signatureOf), context),
 }
 
 /** The authorities that the events lead to, from the genesis on. */
@@ -115,6 +133,12 @@ function recordOf(bytes: Buffer, at: number): ChainRecord {
   // a registry prefix would be dropped unseen, and the hash is of the record
   demand(record !== undefined && bytes[0] !== 0, `original ${at} is neither a block nor a vote in canonical form`)
   return record
+}
+
+function signatureOf(bytes: Buffer, at: number): Cosignature {
+  const cosignature = bytes[0] === 0 ? undefined : decodeCosignature(bytes)
+  demand(cosignature !== undefined, `original ${at} is no signature of a head in canonical form`)
+  return cosignature
 }
 
 function checkVoid([first, ...rest]: readonly ChainRecord[], context: Context): Pick<ShownEvidence, 'rejects'> {
@@ -177,4 +201,23 @@ function checkContradiction(records: readonly ChainRecord[], context: Context): 
     return judgement.verdictHash
   })
   return { verdicts }
+}
+
+function checkSplitView(given: readonly Cosignature[], { file, registry, accused }: Context): Pick<ShownEvidence, 'roots'> {
+  const { chainId, signatures, lanes } = registry
+  const { authority, lane, height, block } = file
+  demand(lane === checkpointLane(lanes), `lane ${lane} has no heads that are signed`)
+  demand(given.length === 2, 'a split view is of two signatures')
+  const roots = given.map((each) => {
+    demand(each.authority === authority, `a signature is of ${each.authority}, not of ${authority}`)
+    demand(each.timestamp === 0, 'a signature is one of a witness')
+    demand(each.size === height, `a signature is over a head of size ${each.size}`)
+    const holds = signatures.verify(each.signature, checkpointMessage(chainId, each, 0), accused.key)
+    demand(holds, `a signature over a head is not one of ${authority} by the key that it had`)
+    return each.root
+  })
+  const [first, second] = roots
+  demand(first !== undefined && second !== undefined && !equalBytes(first, second), 'both signatures are over one head')
+  demand(equalBytes(first, fromHex(block)), 'the first signature is over another head')
+  return { roots }
 }

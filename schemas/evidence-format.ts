@@ -23,13 +23,13 @@ export const EVIDENCE_SCHEMA = z
   .strictObject({
     version: z.literal(1),
     chainId: hash('the chain: SHA-256 of the tagged body of its genesis'),
-    kind: z.enum(['void-block', 'contradiction']).describe('see schemas/evidence.ts for what each shows'),
-    authority: z.string().max(LIMITS.idBytes).describe('who sealed the block, or voted twice'),
-    lane: count('the lane'),
-    height: count('height of the block'),
-    block: hash('the block’s hash'),
+    kind: z.enum(['void-block', 'contradiction', 'split-view']).describe('see schemas/evidence.ts for what each shows'),
+    authority: z.string().max(LIMITS.idBytes).describe('who sealed the block, voted or signed twice'),
+    lane: count('the lane; the number of lanes: that of checkpoints'),
+    height: count('height of the block; split-view: size of both heads'),
+    block: hash('the block’s hash; split-view: root of the first head'),
     hash: hash('names this evidence: the Merkle root with the originals as entries'),
-    registrySize: count('whose authorities decided on the block'),
+    registrySize: count('whose authorities decided on the block, or sign heads'),
     originals: z
       .array(
         z
@@ -39,7 +39,7 @@ export const EVIDENCE_SCHEMA = z
       )
       .min(2)
       .max(LIMITS.authorities + 1)
-      .describe('records of chain: Block and SignedVotes, or two SignedVotes; Avro'),
+      .describe('records of chain or checkpoints: Block and SignedVotes, two SignedVotes, or two Cosignatures; Avro'),
     governance: z
       .array(governanceEvent.omit({ path: true }).describe('an event of the registry that changed who decides'))
       .max(MAX_EVENTS)

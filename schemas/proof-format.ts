@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { LIMITS } from './limits.js'
 
 const HEX = /^(?:[0-9a-fA-F]{2})*$/
-const bytes = (maxBytes: number, what: string) =>
+export const bytes = (maxBytes: number, what: string) =>
   z
     .string()
     .max(2 * maxBytes)
@@ -22,10 +22,10 @@ export const index = (what: string) => z.int().min(0).max(LIMITS.long).describe(
 export const path = (what: string) => z.array(hash('a sibling')).max(52).describe(what)
 
 /** More governance events than a chain sees in its life; each costs up to 100 signature checks. */
-const MAX_EVENTS = 10_000
+export const MAX_EVENTS = 10_000
 /** Bytes of an event’s body: a list of evidence is the longest that has to do with authorities or meters. */
 const BODY_BYTES = LIMITS.tariffBytes
-const HEADER_BYTES = 1_024
+export const HEADER_BYTES = 1_024
 
 const registryLeaf = {
   index: index('place of the event in the registry’s log'),

@@ -29,7 +29,7 @@ const PER_SECOND = 100
 const BETWEEN = 20
 /** In each lane, before the first fault. */
 const BLOCKS_BEFORE = 5
-const HEALED_MILLIS = 120_000
+const HEALED_MILLIS = 180_000
 
 /** Needs a system of four authorities that runs, and that nobody else uses. Rejects where a fault does not heal. */
 export async function chaos(system: LocalSystem, plan: ChaosPlan): Promise<ChaosResult> {

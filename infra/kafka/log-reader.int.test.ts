@@ -66,7 +66,7 @@ interface Book {
 /** Reads partition 0 of `chain` into a book. */
 async function read(
   offset: bigint,
-  changes: Partial<Pick<LogReaderOptions, 'kafka' | 'onRecords' | 'onFailure' | 'positions' | 'stallMillis'>> = {},
+  changes: Partial<Pick<LogReaderOptions, 'kafka' | 'onRecords' | 'onFailure' | 'positions' | 'stallMillis' | 'sameMillis'>> = {},
   onTaken: (records: readonly LogRecord[]) => Promise<void> | void = () => undefined,
 ): Promise<{ book: Book; reader: LogReader }> {
   const book: Book = { texts: [], offsets: [], failures: [], next: offset, end: -1n, reached: -1n }
@@ -222,6 +222,20 @@ describe('a reader', () => {
     await until(() => book.failures.length > 0, 'the failure')
     expect(book.failures.map(String)).toEqual([expect.stringMatching(/holds offsets 0 to 10, and offset 10 is needed/)])
     expect(book.texts).toEqual(numbered(10))
+  }, 60_000)
+
+  test('whose topic is made again and filled up before it looks fails all the same', async () => {
+    await append(numbered(10))
+    const { book } = await read(0n, { stallMillis: 3_600_000, sameMillis: 300 })
+    await until(() => book.texts.length === 10, 'all records')
+    await recreateTopic(kafka, config, 'chain')
+    await append(numbered(20, 50))
+    await until(() => book.failures.length > 0, 'the failure')
+    expect(book.failures.map(String)).toEqual([
+      expect.stringMatching(
+        /and offset 10 is needed: it was cut off or made again|and offset 20 is needed: it was cut off or made again/,
+      ),
+    ])
   }, 60_000)
 
   test('whose next records are deleted while it reads fails, and does not pass over them', async () => {

@@ -17,6 +17,7 @@ import type { TopicName } from '../stage.js'
 import type { FetchedMessage } from './checked-fetch.js'
 import { LogLook } from './fetch-once.js'
 import { deepestType, untilBrokerKnows } from './not-yet.js'
+import { SameLog } from './same-log.js'
 
 /** A record, in memory of its own. */
 export interface LogRecord {
@@ -84,6 +85,8 @@ export interface LogReaderOptions {
   readonly stepsOverAll?: boolean
   /** Without progress for this long, it is looked whether there is something that cannot be read, milliseconds. Default: 10 s. */
   readonly stallMillis?: number
+  /** How often it is looked whether the topics are what they were, milliseconds. Default: 30 s. */
+  readonly sameMillis?: number
 }
 
 /** First offset that is there, and the one after the last. */
@@ -102,6 +105,7 @@ const FETCH_WAIT_MILLIS = 100
 const SESSION_MILLIS = 10_000
 const HEARTBEAT_MILLIS = 3_000
 const STALL_MILLIS = 10_000
+const SAME_MILLIS = 30_000
 /** Nobody steps over a damaged record of these. */
 const UNBROKEN: ReadonlySet<TopicName> = new Set(['registry'])
 
@@ -113,8 +117,8 @@ interface Place {
   seek: bigint
   /** The next fetch is from there or later, unless KafkaJS goes back by itself. */
   floor: bigint
-  /** Taken last. */
-  last: Pick<LogRecord, 'offset' | 'timestamp'> | undefined
+  /** How often the group had been joined when the newest batch came. */
+  joins: number
   movedAt: number
   isPaused: boolean
   /** Whether something is being worked on. */
@@ -125,10 +129,13 @@ const keyOf = (topic: string, partition: number): string => `${topic} ${partitio
 
 export class LogReader {
   private readonly consumer: Consumer
+  private readonly same: SameLog
   /** By topic (with its prefix) and partition. */
   private readonly places = new Map<string, Place>()
   private stallTimer: NodeJS.Timeout | undefined
   private looking: Promise<void> | undefined
+  private sameTimer: NodeJS.Timeout | undefined
+  private comparing: Promise<void> | undefined
   /** The work of each partition: after a rejoin, a batch may come while the one before is still worked on. */
   private readonly work = new Map<string, Promise<void>>()
   private joins = 0
@@ -139,8 +146,9 @@ export class LogReader {
     const { kafka, groupId, positions } = options
     for (const { topic, partition, offset } of positions)
       this.places.set(keyOf(this.fullName(topic), partition), {
-        ...{ next: offset, seek: offset, floor: offset, last: undefined, movedAt: Date.now(), isPaused: false, busy: 0 },
+        ...{ next: offset, seek: offset, floor: offset, joins: 1, movedAt: Date.now(), isPaused: false, busy: 0 },
       })
+    this.same = new SameLog(kafka)
     this.consumer = kafka.consumer({
       groupId,
       partitionAssigners: [this.assigner()],
@@ -173,15 +181,21 @@ export class LogReader {
       partitionsConsumedConcurrently: positions.length,
       eachBatch: (payload) => this.eachBatch(payload),
     })
-    const { stallMillis = STALL_MILLIS } = this.options
+    const { stallMillis = STALL_MILLIS, sameMillis = SAME_MILLIS } = this.options
     this.stallTimer = setInterval(() => this.lookForStalls(stallMillis), stallMillis / 2)
+    this.sameTimer = setInterval(() => {
+      this.comparing ??= this.checkAllSame().finally(() => {
+        this.comparing = undefined
+      })
+    }, sameMillis)
   }
 
   /** Resolves when no record is being worked on any more. */
   async stop(): Promise<void> {
     this.isStopped = true
     clearInterval(this.stallTimer)
-    await this.looking
+    clearInterval(this.sameTimer)
+    await Promise.all([this.looking, this.comparing])
     await this.consumer.stop()
     await Promise.all(this.work.values())
     await this.consumer.disconnect()
@@ -293,7 +307,8 @@ export class LogReader {
     const { joins } = this
     try {
       await this.inTurn(topic, partition, async () => {
-        if (BigInt(fetchedOffset) < place.floor) await this.checkSame(topic, partition)
+        if (BigInt(fetchedOffset) < place.floor || place.joins !== joins) await this.checkSame(topic, partition)
+        place.joins = joins
         await this.checkContinuity(topic, partition, BigInt(fetchedOffset), BigInt(batch.highWatermark))
         await this.takeAll(topic, partition, messagesWithinOffset, BigInt(batch.highWatermark))
         if (joins === this.joins) place.floor = place.seek
@@ -352,14 +367,10 @@ export class LogReader {
     const place = this.place(topic, partition)
     if (reached <= place.seek) return // read a second time, after a rejoin
     const records = messages.filter((each) => !each.isControlRecord).map(recordOf)
-    const last = records.at(-1)
-    const next = (last?.offset ?? place.next - 1n) + 1n
+    const next = (records.at(-1)?.offset ?? place.next - 1n) + 1n
+    for (const { offset, timestamp } of records.slice(0, 1)) this.same.note({ topic, partition, offset, timestamp })
     await this.options.onRecords(this.shortName(topic), partition, records, reached >= high ? next : high, reached)
-    Object.assign(place, {
-      next,
-      seek: reached,
-      last: last === undefined ? place.last : { offset: last.offset, timestamp: last.timestamp },
-    })
+    Object.assign(place, { next, seek: reached })
   }
 
   private readableFrom(topic: string, partition: number) {
@@ -427,16 +438,23 @@ export class LogReader {
     if (range.low > seek || range.high < seek) throw lost(topic, partition, seek, range)
   }
 
-  /** KafkaJS goes back where an offset is out of range, and where a damaged batch misleads it. In the first case the log is another one, and
-   *  whoever fills it up to our place must not hide that: what stands before our place is what was taken there, or it is lost. */
+  /** KafkaJS joins anew where a topic was away, and goes back where an offset is out of range. The log may be another one then, and whoever
+   *  has filled it up to our place since must not hide that. */
   private async checkSame(topic: string, partition: number): Promise<void> {
-    const { last, seek } = this.place(topic, partition)
-    if (last === undefined) return
-    const range = await this.rangeOf(topic, partition)
-    if (range.high < seek) throw lost(topic, partition, seek, range)
-    const { messages } = await LogLook.with(this.options.kafka, (look) => look.at(topic, partition, last.offset))
-    const found = messages.find(({ offset, damage }) => BigInt(offset) === last.offset && damage === undefined)
-    if (found !== undefined && Number(found.timestamp) !== last.timestamp) throw lost(topic, partition, seek, range)
+    if ((await this.same.findOther({ topic, partition })) === undefined) return
+    throw lost(topic, partition, this.place(topic, partition).seek, await this.rangeOf(topic, partition))
+  }
+
+  /** A topic that was made again and filled up between two fetches is noticed by nothing else. */
+  private async checkAllSame(): Promise<void> {
+    try {
+      const other = await this.same.findOther()
+      if (other === undefined) return
+      const { topic, partition } = other
+      this.fail(lost(topic, partition, this.place(topic, partition).seek, await this.rangeOf(topic, partition)))
+    } catch (err) {
+      this.options.logger.debug({ err }, 'it cannot be seen whether the topics are what they were')
+    }
   }
 
   private async rangeOf(topic: string, partition: number): Promise<OffsetRange> {

@@ -40,7 +40,7 @@ export interface ServiceKind {
   readonly retryMillis?: number
 }
 
-const START_MILLIS = 60_000
+const START_MILLIS = 180_000
 const STOP_MILLIS = 30_000
 const POLL_MILLIS = 100
 const RETRY_MILLIS = 300

@@ -34,7 +34,7 @@ const DAY_OF_MESSAGES = 24
 const MOST_OF_A_METER = 1_000
 /** What was acknowledged is never sent a second time: were it lost, nothing would hide that. */
 const NEVER_MILLIS = 3_600_000
-const MORE_MILLIS = 60_000
+const MORE_MILLIS = 120_000
 /** Longer than a fault takes to heal. */
 const STALL_MILLIS = 180_000
 

@@ -71,6 +71,12 @@ export class BilledChain {
     if (this.#waiting.length === ENTRIES) this.seal()
   }
 
+  /** As `add`, but no block ever has it. */
+  lose(meter: string, changes: Parameters<BilledChain['add']>[1]): void {
+    this.add(meter, changes)
+    this.#waiting.pop()
+  }
+
   /** `finalAt`: milliseconds since 1970. */
   seal(finalAt?: number): void {
     this.blocks.push(this.#lane.finalize(this.#waiting, [], finalAt))

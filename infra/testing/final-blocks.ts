@@ -1,6 +1,6 @@
 // Final blocks made in memory, as a follower of the chain hands them on: for tests of whoever reads what is final.
 
-import { blockHash, sealMessage, verdictHash, voteMessage } from '../../schemas/lane-fold.js'
+import { blockHash, type FinalBlock, sealMessage, verdictHash, voteMessage } from '../../schemas/lane-fold.js'
 import { leafHash, merkleRoot } from '../../schemas/merkle.js'
 import { encodeBlock, encodeHeader, encodeSignedVote, encodeVote, type Header, type NotCounted } from '../../schemas/records.js'
 import { type Finalized, LaneReader, laneRules } from '../chain/lane-reader.js'
@@ -19,6 +19,11 @@ export class TestLane {
     readonly lane: number,
   ) {
     this.#reader = new LaneReader(lane, laneRules(registry.state, sodiumSignatures.verify), undefined)
+  }
+
+  /** The newest final block. */
+  get final(): FinalBlock {
+    return this.#reader.state.final
   }
 
   /** The next final block, of these entries, of which `notCounted` do not count. `finalAt`: when it was sealed and its votes came,

@@ -4,6 +4,7 @@ import pino, { type Logger } from 'pino'
 import { Database } from '../../projector/database.js'
 import { withClient } from '../../projector/migrate.js'
 import type { AccessOptions } from '../../projector/query/access/permit.js'
+import type { List } from '../../projector/query/lists/list.js'
 import { ReadOnlyDatabase } from '../../projector/query/read-only.js'
 import { buildQueryServer } from '../../projector/query/server.js'
 import type { UsagePoint } from '../../schemas/records.js'
@@ -42,6 +43,25 @@ const BY_HAND = [
           '2026-02-01'::timestamptz + i * interval '5 seconds', '2026-02-01'::timestamptz + i * interval '6 seconds', i, i
      FROM generate_series(1, 5) i`,
 ]
+
+/** The usage point whose meters are exchanged, as a path has it. */
+export const POINT = encodeURIComponent('point/1 ü')
+
+/** What a list must be given, and has rows for. */
+export function givenTo(list: List): Record<string, string> {
+  const isTime = 'format' in (list.query.from?.kind.schema ?? {}) && list.path.endsWith('/intervals')
+  const values: Record<string, string> = { month: '2026-01', from: '2026-01-30', to: '2026-02-07' }
+  const required = Object.entries(list.query).filter(([, { isRequired }]) => isRequired)
+  return Object.fromEntries(required.map(([name]) => [name, `${values[name]}${isTime ? 'T00:00:00Z' : ''}`]))
+}
+
+/** An address at which a list has rows. */
+export function addressOf(list: List): string {
+  const id = list.path.startsWith('/v1/meters') ? 'meter-3' : POINT
+  const path = list.path.replace(':id', id).replace(':lane', '0')
+  const query = Object.entries(givenTo(list)).map(([name, value]) => `${name}=${value}`)
+  return query.length === 0 ? path : `${path}?${query.join('&')}`
+}
 
 export interface Queried {
   readonly chain: BilledChain

@@ -14,6 +14,8 @@ const headText = ({ size, root }: ProvedHead): string => `${size} final blocks, 
 const signersText = ({ signers, weight }: ProvedHead): string =>
   `${signers.join(', ')}: ${weight.signed} of ${weight.total} of the weight`
 
+export const headLines = (head: ProvedHead): string[] => [`checkpoint ${headText(head)}`, `signed by  ${signersText(head)}`]
+
 export const coveringLines = (covering: Covering): string[] => [
   `checkpoint ${headText(covering)}; the block is leaf ${covering.index}`,
   `signed by  ${signersText(covering)}`,

@@ -8,8 +8,10 @@ import { checkConsistency, checkInclusion, checkMeterKey } from '../../schemas/c
 import { obisText } from '../../schemas/obis.js'
 import { checkProof, type Proved } from '../../schemas/proof.js'
 import type { Profile, Reading, Register } from '../../schemas/records.js'
+import { checkBill } from '../../schemas/tariff/check-bill.js'
 import { loadConfig } from '../config.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
+import { billLines, gapReason } from './bill-lines.js'
 import { chainLine, consistencyLines, coveringLines, finalLine, inclusionLines, meterKeyLines } from './checkpoint-lines.js'
 
 export type VerifiedProof = { readonly ok: true; readonly lines: string[] } | { readonly ok: false; readonly reason: string }
@@ -17,28 +19,35 @@ export type VerifiedProof = { readonly ok: true; readonly lines: string[] } | { 
 /** Longer lists of values are cut, and say so. */
 const VALUES_SHOWN = 96
 
-/** `genesisPath`: a file that holds the genesis record’s bytes, or what the query API or `saveGenesis` gives; default:
+/** `acceptGaps`: a bill with readings missing between others holds too, and says so. `genesisPath`: a file that holds the genesis record’s bytes, or what the query API or `saveGenesis` gives; default:
  *  <home>/genesis.json. Rejects with Error where a file cannot be read. */
-export async function verifyProofFile(path: string, genesisPath: string | undefined): Promise<VerifiedProof> {
+export async function verifyProofFile(path: string, genesisPath: string | undefined, acceptGaps = false): Promise<VerifiedProof> {
   const genesis = await readGenesisRecord(genesisPath)
   const proof = jsonOf((await readFile(path)).toString('utf8'))
   if (proof === undefined) return { ok: false, reason: `${path} is no JSON` }
-  return checkedFile(proof, genesis)
+  return checkedFile(proof, genesis, acceptGaps)
 }
 
 const kinded = z.object({ kind: z.string() })
 
 /** By what it says that it is; without a kind it is a proof of an entry. */
-function checkedFile(proof: unknown, genesis: Buffer): VerifiedProof {
+function checkedFile(proof: unknown, genesis: Buffer, acceptGaps: boolean): VerifiedProof {
   const kind = kinded.safeParse(proof).data?.kind
   if (kind === undefined) return told(checkProof(proof, genesis, sodiumSignatures), linesOf)
   if (kind === 'consistency') return told(checkConsistency(proof, genesis, sodiumSignatures), consistencyLines)
   if (kind === 'inclusion') return told(checkInclusion(proof, genesis, sodiumSignatures), inclusionLines)
   if (kind === 'meter-key') return told(checkMeterKey(proof, genesis, sodiumSignatures), meterKeyLines)
+  if (kind === 'bill') return checkedBill(proof, genesis, acceptGaps)
   return {
     ok: false,
-    reason: `there is no kind of proof '${kind.slice(0, 80)}': consistency, inclusion, meter-key, or none of an entry`,
+    reason: `there is no kind of proof '${kind.slice(0, 80)}': bill, consistency, inclusion, meter-key, or none of an entry`,
   }
+}
+
+function checkedBill(proof: unknown, genesis: Buffer, acceptGaps: boolean): VerifiedProof {
+  const checked = checkBill(proof, genesis, sodiumSignatures)
+  const reason = checked.ok && !acceptGaps ? gapReason(checked.proved) : undefined
+  return reason === undefined ? told(checked, billLines) : { ok: false, reason }
 }
 
 const told = <T>(checked: CheckedAs<T>, lines: (proved: T) => string[]): VerifiedProof =>

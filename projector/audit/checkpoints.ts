@@ -2,7 +2,14 @@
 import type { LaneRecord } from '../../infra/chain/lane-reader.js'
 import { CheckpointFold, type CheckpointFoldOptions, type CheckpointRows, noRows } from '../checkpoints/fold.js'
 import { foldRecord } from '../checkpoints/tables.js'
-import { CHECKPOINT_LEAVES, CHECKPOINT_NODES, CHECKPOINT_SIGNATURES, CHECKPOINTS } from '../rows/checkpoint-tables.js'
+import {
+  CHECKPOINT_EVIDENCE,
+  CHECKPOINT_EVIDENCE_RECORDS,
+  CHECKPOINT_LEAVES,
+  CHECKPOINT_NODES,
+  CHECKPOINT_SIGNATURES,
+  CHECKPOINTS,
+} from '../rows/checkpoint-tables.js'
 import type { Comparison } from './comparison.js'
 
 /** Offsets from one on and before another. */
@@ -47,19 +54,25 @@ export class CheckpointAudit {
       await comparison.compare(CHECKPOINT_LEAVES, [], `place < 0 OR place >= ${newest}`, [size])
       const nodes = `level < 0 OR level > 52 OR node_index < 0 OR node_index >= ${newest} >> level`
       await comparison.compare(CHECKPOINT_NODES, [], nodes, [size])
+      const heights = 'height < 1 OR height > greatest($1::int8, (SELECT max(height) FROM store.checkpoints))'
+      await comparison.compare(CHECKPOINT_EVIDENCE, [], heights, [String(height)])
+      await comparison.compare(CHECKPOINT_EVIDENCE_RECORDS, [], heights, [String(height)])
     }
   }
 }
 
 async function compareRows(
   comparison: Comparison,
-  { heads, leaves, nodes, signatures }: CheckpointRows,
+  { heads, leaves, nodes, signatures, evidence, evidenceRecords }: CheckpointRows,
   { from, until }: OffsetRange,
   { before, after }: { before: number; after: number },
 ): Promise<void> {
   const [first, last] = [heads[0], heads.at(-1)]
   if (first !== undefined && last !== undefined) {
-    await comparison.compare(CHECKPOINTS, heads, 'height BETWEEN $1 AND $2', [String(first[0]), String(last[0])])
+    const heights = [String(first[0]), String(last[0])]
+    await comparison.compare(CHECKPOINTS, heads, 'height BETWEEN $1 AND $2', heights)
+    await comparison.compare(CHECKPOINT_EVIDENCE, evidence, 'height BETWEEN $1 AND $2', heights)
+    await comparison.compare(CHECKPOINT_EVIDENCE_RECORDS, evidenceRecords, 'height BETWEEN $1 AND $2', heights)
     await comparison.compare(CHECKPOINT_LEAVES, leaves, 'place >= $1 AND place < $2', [before, after])
     const made = `(level, node_index) IN (SELECT l, i FROM generate_series(0, 52) l, generate_series($1::int8 >> l, ($2::int8 >> l) - 1) i)`
     await comparison.compare(CHECKPOINT_NODES, nodes, made, [before, after])

@@ -68,7 +68,10 @@ async function follow(most = 1_000): Promise<void> {
   }
 }
 
-const TABLES = ['checkpoints', 'checkpoint_leaves', 'checkpoint_nodes', 'checkpoint_signatures']
+const TABLES = [
+  ...['checkpoints', 'checkpoint_leaves', 'checkpoint_nodes', 'checkpoint_signatures'],
+  ...['checkpoint_evidence', 'checkpoint_evidence_records'],
+]
 async function digest(): Promise<string[]> {
   const sums = TABLES.map((table) => `(SELECT md5(string_agg(t::text, '|' ORDER BY t)) FROM store.${table} t)`)
   const { rows } = await admin.query<{ sums: string[] }>(`SELECT ARRAY[${sums.join(', ')}] AS sums`)
@@ -155,12 +158,13 @@ describe('what the topic makes final', () => {
 
   test('gives the same rows record by record, with a restart after each, and again from nothing', async () => {
     fillTopic()
+    topic.addFalse()
     await follow()
     const whole = await digest()
     await admin.query(`UPDATE ledger.cursors SET height = 0, next_offset = 0 WHERE source = 'checkpoints'`)
     await admin.query('DELETE FROM ledger.checkpoint_records')
     await database.transaction((client) => deleteCheckpoints(client, 0n))
-    expect(await Promise.all(TABLES.map(count))).toEqual([0, 0, 0, 0])
+    expect(await Promise.all(TABLES.map(count))).toEqual([0, 0, 0, 0, 0, 0])
     next = 0
     const { records } = topic
     const until = topic.records.splice(0)
@@ -171,6 +175,31 @@ describe('what the topic makes final', () => {
     }
     expect(await digest()).toEqual(whole)
   }, 60_000)
+
+  test('shows what authorities signed that they should not have, beside what the lanes hold', async () => {
+    topic.addFalse()
+    await follow()
+    const { rows } = await admin.query(
+      `SELECT e.kind, e.authority, e.topic, e.lane, e.height::int, e.faults, e.rejected_by AS by, e.found_at = c.final_at AS at,
+              e.log_offsets::int[] AS offsets, (SELECT count(*)::int FROM analytics.evidence_records r
+                WHERE r.evidence = e.evidence AND r.topic = e.topic AND octet_length(r.record) > 100) AS originals
+         FROM analytics.evidence e JOIN analytics.checkpoints c ON c.height = e.final_height ORDER BY e.final_height, e.number`,
+    )
+    expect(rows).toMatchObject([
+      { kind: 'contradiction', authority: 'authority-4', faults: null, originals: 2 },
+      {
+        kind: 'void-block',
+        authority: 'authority-2',
+        faults: ['wrong-entries'],
+        by: ['authority-1', 'authority-3'],
+        originals: 3,
+      },
+      { kind: 'contradiction', authority: 'authority-2', height: 2, offsets: [null, expect.any(Number)] },
+      { kind: 'split-view', authority: 'authority-1', height: topic.heads[0]?.size, faults: null, at: true, originals: 2 },
+      { kind: 'split-view', authority: 'authority-3', height: 6, topic: 'checkpoints', lane: 2, originals: 2 },
+    ])
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+  })
 
   test('a crash between two transactions, and a cursor moved back, leave no row twice', async () => {
     fillTopic()
@@ -249,7 +278,7 @@ describe('the audit', () => {
     ['store.checkpoint_leaves', 'UPDATE store.checkpoint_leaves SET height = 9 WHERE place = 4', 1],
     ['store.checkpoint_leaves', 'UPDATE store.checkpoint_leaves SET place = 900 WHERE place = 5', 2],
     ['store.checkpoint_nodes', `UPDATE store.checkpoint_nodes SET hash = sha256('x') WHERE level = 2 AND node_index = 1`, 1],
-    ['store.checkpoint_nodes', `INSERT INTO store.checkpoint_nodes VALUES (3, 1, sha256('x')), (-1, 0, sha256('x'))`, 2],
+    ['store.checkpoint_nodes', `INSERT INTO store.checkpoint_nodes VALUES (5, 1, sha256('x')), (-1, 0, sha256('x'))`, 2],
     ['store.checkpoint_signatures', 'UPDATE store.checkpoint_signatures SET weight = 100 WHERE size = 9', 1],
     ['store.checkpoint_signatures', 'UPDATE store.checkpoint_signatures SET log_offset = 5000 WHERE size = 9', 2],
     [
@@ -257,8 +286,13 @@ describe('the audit', () => {
       `INSERT INTO store.checkpoint_signatures VALUES (0, 9, 1, 'authority-2', '\\x00', 0, '\\x00', 1)`,
       1,
     ],
+    ['store.checkpoint_evidence', `UPDATE store.checkpoint_evidence SET authority = 'authority-4' WHERE kind = 'void-block'`, 1],
+    ['store.checkpoint_evidence', `UPDATE store.checkpoint_evidence SET height = 70 WHERE kind = 'void-block'`, 2],
+    ['store.checkpoint_evidence_records', 'DELETE FROM store.checkpoint_evidence_records WHERE original = 1', 5],
+    ['store.checkpoint_evidence_records', 'UPDATE store.checkpoint_evidence_records SET height = 0 WHERE original = 2', 2],
   ])('finds and heals what somebody did to %s: %s', async (table, statement, differences) => {
     fillTopic()
+    topic.addFalse()
     await follow()
     const whole = await digest()
     await admin.query(statement)

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals'
+import { OPEN_HEADS } from '../../infra/checkpoints/open-heads.js'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { TestCheckpointTopic } from '../../infra/testing/checkpoint-topic.js'
 import { testRegistry } from '../../infra/testing/registry.js'
-import { CheckpointFold, type CheckpointRows, noRows, OPEN_HEADS } from './fold.js'
+import { CheckpointFold, type CheckpointRows, noRows } from './fold.js'
 import { foldRecord } from './tables.js'
 
 const registry = testRegistry({ lanes: 1 })

@@ -3,6 +3,7 @@ import type { LaneRecord } from '../../infra/chain/lane-reader.js'
 import { BugError } from '../../schemas/errors.js'
 import type { Cursor } from '../cursors.js'
 import type { Database } from '../database.js'
+import type { FoundEvidence } from '../evidence-metric.js'
 import { writePlain } from '../plain-records.js'
 import { type CheckpointFold, type CheckpointFoldOptions, noRows } from './fold.js'
 import { deleteCheckpoints, type FinalAt, foldRecord, type Reached, readFold, writeCheckpoints } from './tables.js'
@@ -13,6 +14,8 @@ export interface CheckpointWriterOptions {
   readonly registryReached: Reached
   /** Where records come without their append times. */
   readonly finalAt?: FinalAt
+  /** What the tables hold now against authorities. */
+  onEvidence?(found: readonly FoundEvidence[]): void
 }
 
 const PART_BYTES = 4 * 1024 * 1024
@@ -41,12 +44,14 @@ export class CheckpointWriter {
 
   /** Folded before the transaction, which may be tried again. */
   async #takePart(cursor: Cursor, records: readonly LaneRecord[]): Promise<Cursor> {
-    const { database, registryReached, finalAt } = this.options
+    const { database, registryReached, finalAt, onEvidence } = this.options
     if (this.#fold === undefined) throw new BugError('topic checkpoints is not taken up')
     const rows = noRows()
     for (const record of records) await foldRecord(this.#fold, record, rows, registryReached, finalAt)
     const write = (client: ClientBase) => writePlain(client, cursor, records, () => writeCheckpoints(client, rows))
-    return database.transaction(write)
+    const reached = await database.transaction(write)
+    if (rows.evidence.length > 0) onEvidence?.(rows.evidence.map(([, , kind, authority]) => ({ kind, authority })))
+    return reached
   }
 }
 

@@ -52,6 +52,7 @@ const DAY_SUMS: Sums = {
   outer: `sum(g.total * c.factor * 0.001) AS kwh, sum(g.intervals)::int8 AS intervals, sum(g.covered)::int8 AS covered,
           sum(g.estimated)::int8 AS estimated, min(g.first_height) AS first_height, max(g.last_height) AS last_height`,
   more: ['quality', 'height'],
+  isOfDay: true,
 }
 
 /** The length of a local day comes from the zone: 23 and 25 hours where clocks change. */
@@ -185,7 +186,7 @@ const GAP_OF = 'usage_point, zone, region, feeder, obis'
 /** The gaps of one day: before each interval, and before the day's end. */
 const gapPieces = (kept: Kept) => `
   SELECT p.usage_point, p.zone, p.region, p.feeder, coalesce(s.obis, p.main_obis) AS obis, p.meter_id, d.day, g.gap_from, g.gap_to
-    FROM ${allDays(kept, { inner: 'sum(i.step) AS covered', outer: 'sum(g.covered) AS covered', more: [] })}
+    FROM ${allDays(kept, { inner: 'sum(i.step) AS covered', outer: 'sum(g.covered) AS covered', more: [], isOfDay: true })}
    CROSS JOIN LATERAL (
      SELECT coalesce(max(e.ends) OVER (ORDER BY e.start, e.ends ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), d.from_at) AS gap_from,
             e.start AS gap_to

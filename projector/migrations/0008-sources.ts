@@ -20,6 +20,8 @@ export interface Kept {
   /** `i`: intervals of the meter of `p` that begin in a time, as they hold now. `more`: columns beside channel, start, step, value and
    *  sequence. `k`: the alias that has what `k` has. */
   newest(from: string, to: string, more: readonly string[], k?: string): string
+  /** Energy of a day of `d` by channel, channel, total, intervals, covered (seconds), estimated, first_height and last_height; none: summed by interval. */
+  readonly ofDay?: string
   /** Lateral to `p`: start of its first interval. */
   readonly first: string
   /** Lateral to `p`: end and channel of its last interval. */
@@ -87,7 +89,7 @@ export const HORIZON = `(SELECT coalesce(max(final_at) + interval '1 day', 'infi
 
 /** `p`, with what `k` has, and with the time in which something is to be expected of its usage point (from the first interval of any of its meters to the end
  *  of the last), and the channel that a day without any interval lacks. A point without intervals has no such time. */
-const seen = ({ first, last, corrections }: Kept) => `(
+export const seen = ({ first, last, corrections }: Kept) => `(
   SELECT *, greatest(valid_from, min(first_start) OVER point) AS seen_from, main.obis AS main_obis, main.unit AS main_unit,
          CASE WHEN min(first_start) OVER point IS NULL THEN valid_from
               ELSE least(valid_to, max(last_end) OVER point, ${HORIZON}) END AS seen_to
@@ -120,14 +122,16 @@ export interface Sums {
   readonly more: readonly string[]
   /** What is summed for each part of the day apart: an expression over `i`, `part` in `outer`. */
   readonly part?: string
+  /** Whether the columns of `inner` are among those of `Kept.ofDay`. */
+  readonly isOfDay?: boolean
 }
 
 /** `s`: energy of the meter and day of `p`, `d`, one row for each OBIS code. */
-const sums = (kept: Kept, { inner, outer, more, part }: Sums) => {
+const sums = (kept: Kept, { inner, outer, more, part, isOfDay = false }: Sums) => {
   const [select, by, again] = part === undefined ? ['', '', ''] : [`${part} AS part, `, ', part', ', g.part']
   return `LATERAL (
   SELECT c.obis, ${outer}
-    FROM (SELECT i.channel, ${select}${inner} FROM ${ofDay(kept, ...more)} GROUP BY i.channel${by}) g
+    FROM (${isOfDay && kept.ofDay !== undefined ? kept.ofDay : `SELECT i.channel, ${select}${inner} FROM ${ofDay(kept, ...more)} GROUP BY i.channel${by}`}) g
     JOIN store.channels c ON c.channel = g.channel
    WHERE c.unit = 30
    GROUP BY c.obis${again}) s`

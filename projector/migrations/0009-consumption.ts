@@ -7,7 +7,7 @@ import { createView } from './described.js'
 export const consumption: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await peaks(db, FLAT)
-    await topConsumers(db)
+    await topConsumers(db, MONTHS_OF_DAYS)
     await loadCurve(db)
     await feederBalance(db)
   },
@@ -53,7 +53,16 @@ export const peaks = (db: Kysely<unknown>, kept: Kept) =>
       ORDER BY ${MONTH_OF('d.day')}, p.usage_point, s.obis, s.kw DESC, s.start`,
   )
 
-const topConsumers = (db: Kysely<unknown>) =>
+const MONTHS_OF_DAYS = `
+  SELECT ${MONTH_OF('day')} AS month, usage_point, region, feeder, obis, sum(kwh) AS kwh,
+                    count(*) FILTER (WHERE covered_seconds >= expected_seconds) AS full_days,
+                    sum(estimated_intervals)::int8 AS estimated, min(day) AS first_day, max(day) AS last_day
+               FROM analytics.point_days
+              WHERE kwh IS NOT NULL
+              GROUP BY 1, usage_point, region, feeder, obis`
+
+/** `months`: sums by month, usage point, region, feeder and OBIS code. */
+export const topConsumers = (db: Kysely<unknown>, months: string) =>
   createView(
     db,
     'analytics.top_consumers',
@@ -74,12 +83,7 @@ const topConsumers = (db: Kysely<unknown>) =>
     },
     `SELECT month, rank() OVER (PARTITION BY month, obis ORDER BY kwh DESC), usage_point, region, feeder, obis, kwh,
             round(kwh / nullif(sum(kwh) OVER (PARTITION BY month, obis), 0), 6), full_days, estimated, first_day, last_day
-       FROM (SELECT ${MONTH_OF('day')} AS month, usage_point, region, feeder, obis, sum(kwh) AS kwh,
-                    count(*) FILTER (WHERE covered_seconds >= expected_seconds) AS full_days,
-                    sum(estimated_intervals)::int8 AS estimated, min(day) AS first_day, max(day) AS last_day
-               FROM analytics.point_days
-              WHERE kwh IS NOT NULL
-              GROUP BY 1, usage_point, region, feeder, obis) months`,
+       FROM (${months}) months`,
   )
 
 const loadCurve = (db: Kysely<unknown>) =>

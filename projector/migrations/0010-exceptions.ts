@@ -31,7 +31,7 @@ const MISSING = `SELECT ${select({
 })} FROM analytics.gaps`
 
 /** Whole days alone: a house may use nothing at night. Days that follow one another are one run. */
-const ZERO_RUN = `SELECT ${select({
+const zeroRun = (zeroDays: string) => `SELECT ${select({
   ...{
     ...POINT,
     rule: `'zero-run'`,
@@ -44,9 +44,11 @@ const ZERO_RUN = `SELECT ${select({
 })}
   FROM (SELECT usage_point, region, feeder, obis, day, day_start, day_end, meters[1] AS meter, lanes[1] AS lane, first_heights[1] AS height,
                day - (row_number() OVER (PARTITION BY usage_point, region, feeder, obis ORDER BY day))::int AS run
-          FROM analytics.point_days
-         WHERE kwh = 0 AND obis ~ ':1[.](8|29)[.]0[*]') zero_days
+          FROM ${zeroDays}) zero_days
  GROUP BY usage_point, region, feeder, obis, run`
+
+const ZERO_DAYS = `analytics.point_days
+         WHERE kwh = 0 AND obis ~ ':1[.](8|29)[.]0[*]'`
 
 /** Highest more than 2.8 times the third-highest of the day: 180 % above it, as is usual in this field. */
 const spike = (kept: Kept) => `SELECT ${select({
@@ -145,7 +147,8 @@ const AHEAD = `SELECT ${select({
   detail: `'its newest interval begins more than a day after the newest block'`,
 })} FROM analytics.usage_point_meters WHERE last_interval > ${HORIZON}`
 
-export const exceptions = (db: Kysely<unknown>, kept: Kept) =>
+/** `zeroDays`: days of energy imported that is 0, in the columns of analytics.point_days. */
+export const exceptions = (db: Kysely<unknown>, kept: Kept, zeroDays = ZERO_DAYS) =>
   createView(
     db,
     'analytics.vee_exceptions',
@@ -166,5 +169,5 @@ export const exceptions = (db: Kysely<unknown>, kept: Kept) =>
       height: 'height of that block; zero-run: of the first',
       entry: 'its entry, from 0; null: all of a day',
     },
-    [MISSING, ZERO_RUN, spike(kept), SUM_CHECK, TARIFFS, ROLLOVER, REGISTER_BACK, CLOCK, AHEAD].join('\nUNION ALL\n'),
+    [MISSING, zeroRun(zeroDays), spike(kept), SUM_CHECK, TARIFFS, ROLLOVER, REGISTER_BACK, CLOCK, AHEAD].join('\nUNION ALL\n'),
   )

@@ -8,17 +8,17 @@ import { cut, FROM, type KeptForBills, TO } from './0012-bill-lines.js'
 /** All intervals of a row begin in less than this, counted from the first: so where they may be is known without reading them. */
 const REACH = `interval '25 hours'`
 
-const count = (row: string) => `coalesce(cardinality(${row}.narrow), cardinality(${row}.wide))`
-const lastStart = (row: string) => `${row}.start + make_interval(secs => ${row}.step * (${count(row)} - 1))`
-const end = (row: string) => `${row}.start + make_interval(secs => ${row}.step * ${count(row)})`
+export const count = (row: string) => `coalesce(cardinality(${row}.narrow), cardinality(${row}.wide))`
+export const lastStart = (row: string) => `${row}.start + make_interval(secs => ${row}.step * (${count(row)} - 1))`
+export const end = (row: string) => `${row}.start + make_interval(secs => ${row}.step * ${count(row)})`
 const valueAt = (row: string, place: string) => `coalesce(${row}.narrow[${place}], ${row}.wide[${place}])`
 const qualityAt = (row: string, place: string) => `coalesce(${row}.quality[${place}], 0::int2)`
 
 /** `val`: the values of a row `prof`, numbered from 1. Unpacked so, 35 million take 2.1 s of CPU; by two functions side by side 3.4 s. */
-const VALUES = 'unnest(coalesce(prof.wide, prof.narrow::int8[])) WITH ORDINALITY val(value, n)'
+export const VALUES = 'unnest(coalesce(prof.wide, prof.narrow::int8[])) WITH ORDINALITY val(value, n)'
 
 /** Columns of an interval, from `prof` and `val`. */
-const COLUMNS: Readonly<Record<string, string>> = {
+export const COLUMNS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     ['lane', 'height', 'entry', 'meter', 'sequence', 'channel', 'step'].map((name) => [name, `prof.${name}`]),
   ),
@@ -26,15 +26,15 @@ const COLUMNS: Readonly<Record<string, string>> = {
   value: 'val.value',
   quality: qualityAt('prof', 'val.n'),
 }
-const START = COLUMNS.start
-const select = (names: readonly string[]) => names.map((name) => `${COLUMNS[name]} AS ${name}`).join(', ')
+export const START = COLUMNS.start
+export const select = (names: readonly string[]) => names.map((name) => `${COLUMNS[name]} AS ${name}`).join(', ')
 const ALL = ['lane', 'height', 'entry', 'meter', 'sequence', 'channel', 'start', 'step', 'value', 'quality']
 
 /** Intervals as rows, one each, in the columns of INTERVALS. */
 export const UNPACKED = `SELECT ${select(ALL)} FROM store.profiles prof CROSS JOIN LATERAL ${VALUES}`
 
 /** Rows `prof` of a meter that may have intervals that begin in a time. */
-const reaching = (meter: string, from: string, to: string) =>
+export const reaching = (meter: string, from: string, to: string) =>
   `prof.meter = ${meter} AND prof.start > ${from} - ${REACH} AND prof.start < ${to}`
 
 /** Intervals of a meter in a time, all revisions, with the place of their row. */
@@ -53,7 +53,7 @@ const rowsOf = (meter: string, from: string, to: string, more = '', join = '') =
 
 /** Whether an interval has a newer one: of rows with one meter, OBIS code and start the highest holds, as in 0003. `i` gives its
  *  columns. */
-const hasNewer = (i: (name: string) => string, where = '') => {
+export const hasNewer = (i: (name: string) => string, where = '') => {
   const at = `(extract(epoch FROM ${i('start')} - n.start)::int8 / n.step + 1)`
   return `EXISTS (
     SELECT FROM store.profiles n
@@ -64,7 +64,7 @@ const hasNewer = (i: (name: string) => string, where = '') => {
          > (${['sequence', 'channel', 'value', 'step', 'quality', 'place'].map(i).join(', ')}))`
 }
 const ofI = (name: string) => `i.${name}`
-const ofRow = (name: string) => (name === 'place' ? 'prof.place' : (COLUMNS[name] ?? ''))
+export const ofRow = (name: string) => (name === 'place' ? 'prof.place' : (COLUMNS[name] ?? ''))
 
 /** A message gives a row’s intervals without gaps, so its first and last moment say all. */
 const CORRECTIONS = `LATERAL (
@@ -76,7 +76,7 @@ const CORRECTIONS = `LATERAL (
      AND EXISTS (SELECT FROM store.readings x WHERE x.meter = p.meter AND x.revises IS NOT NULL)) k`
 
 /** Whether one of the corrections of `k` stands for an interval. */
-const isCorrected = (k: string, i: (name: string) => string) => `EXISTS (
+export const isCorrected = (k: string, i: (name: string) => string) => `EXISTS (
          SELECT FROM unnest(${k}.channels, ${k}.sequences, ${k}.starts, ${k}.ends) c(channel, sequence, start, ends)
           WHERE c.channel = ${i('channel')} >> 16 AND c.sequence > ${i('sequence')}
             AND c.start < ${i('start')} + make_interval(secs => ${i('step')}) AND c.ends > ${i('start')})`

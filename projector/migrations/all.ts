@@ -13,7 +13,9 @@ import { quality } from './0010-quality.js'
 import { tariffs } from './0011-tariffs.js'
 import { bills } from './0012-bills.js'
 import { packed } from './0013-packed.js'
-import { unfilled } from './0014-unfilled.js'
+import { checkpointEvidence } from './0014-checkpoint-evidence.js'
+import { packedDays } from './0015-days.js'
+import { unfilled } from './0016-unfilled.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -30,7 +32,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0011-tariffs': tariffs,
   '0012-bills': bills,
   '0013-packed': packed,
-  '0014-unfilled': unfilled,
+  '0014-checkpoint-evidence': checkpointEvidence,
+  '0015-days': packedDays,
+  '0016-unfilled': unfilled,
   ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
 }
 

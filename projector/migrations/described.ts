@@ -41,15 +41,24 @@ export async function createView(
 ): Promise<void> {
   await run(db, `CREATE OR REPLACE VIEW ${name} (${Object.keys(columns).join(', ')}) AS ${select}`)
   await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
-  for (const [column, text] of Object.entries(columns)) {
-    await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
-  }
+  await describeColumns(db, name, columns)
 }
 
-/** Another way to the same columns of a view, whose comments stay. */
-export async function replaceView(db: Kysely<unknown>, name: string, comment: string, select: string): Promise<void> {
+/** Another way to the same columns of a view, or with more behind them. Comments stay, but for those of `columns`. */
+export async function replaceView(
+  db: Kysely<unknown>,
+  name: string,
+  comment: string,
+  select: string,
+  columns: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await run(db, `CREATE OR REPLACE VIEW ${name} AS ${select}`)
   await run(db, `COMMENT ON VIEW ${name} IS ${literal(comment)}`)
+  await describeColumns(db, name, columns)
+}
+
+async function describeColumns(db: Kysely<unknown>, name: string, columns: Readonly<Record<string, string>>): Promise<void> {
+  for (const [column, text] of Object.entries(columns)) await run(db, `COMMENT ON COLUMN ${name}.${column} IS ${literal(text)}`)
 }
 
 /** A function that gives rows, for what a view cannot be asked. It reads with the rights of its owner, as views do, and changes

@@ -106,7 +106,7 @@ export async function checkpointRoutes(app: FastifyInstance, options: Checkpoint
     async (request, reply) => {
       const { size, newer } = request.params
       if (newer < size)
-        return sendProblem(reply, 400, `the newer checkpoint is the larger one: ask for ${newer}/consistency/${size}`)
+        return sendProblem(reply, 422, `the newer checkpoint is the larger one: ask for ${newer}/consistency/${size}`)
       const [from, to] = [await signedCheckpoint(database, size), await signedCheckpoint(database, newer)]
       if (from === undefined || to === undefined) return sendProblem(reply, 404, noCheckpoint(from === undefined ? size : newer))
       return sendProof(request, reply, request.params, `c-${size}-${newer}`, async () => {

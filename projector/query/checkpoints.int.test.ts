@@ -217,7 +217,7 @@ describe('proofs', () => {
     ['/v1/checkpoints/x', 400],
     ['/v1/checkpoints/999999/inclusion/0/1', 404],
     ['/v1/checkpoints/999999/consistency/9999999', 404],
-    ['/v1/checkpoints/2/consistency/1', 400],
+    ['/v1/checkpoints/2/consistency/1', 422],
   ])('%s is answered with %d', async (path, status) => {
     expect((await fetchPath(path)).status).toBe(status)
   })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { sendProblem } from './problem.js'
 
-const OTHERS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']
+const OTHERS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY']
 
 /** For routes that are registered on `app` afterwards: nothing here is changed by anybody, which is told before a body is read. */
 export function refuseOtherMethods(app: FastifyInstance): void {

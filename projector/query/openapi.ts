@@ -315,7 +315,13 @@ export const ROUTE_SCHEMAS = {
     params: object({ size: sizeParam, newer: integer('size of the newer one') }),
     response: {
       200: json(schemaOf(CONSISTENCY_SCHEMA), 'For `meterchain verify --proof FILE`'),
-      ...problems(INVALID, [404, 'One of them is none that is signed'], DAMAGED, UNAVAILABLE),
+      ...problems(
+        INVALID,
+        [404, 'One of them is none that is signed'],
+        [422, 'The newer one is the smaller one'],
+        DAMAGED,
+        UNAVAILABLE,
+      ),
     },
   },
   genesis: {

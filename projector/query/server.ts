@@ -49,7 +49,8 @@ export async function buildQueryServer(options: QueryServerOptions): Promise<Fas
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MILLIS,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 256 },
+    // longer than Node lets a request be: how long each may be is said, and told, by its schema
+    routerOptions: { maxParamLength: 32_768 },
     ajv: { customOptions: { removeAdditional: false, verbose: true } },
     schemaErrorFormatter: ([first]) => new Error(first === undefined ? 'the request is not of its form' : faultOf(first)),
   })
@@ -93,7 +94,7 @@ function faultOf({ instancePath, keyword, params, message, data }: ValidationFau
 function sendError(error: FastifyError, request: FastifyRequest, reply: Parameters<typeof sendProblem>[0], logger: Logger) {
   if (error instanceof UnavailableError) return sendProblem(reply, 503, error.message)
   const hasCursor = typeof request.query === 'object' && request.query !== null && 'cursor' in request.query
-  if (error instanceof ValueError && hasCursor) return sendProblem(reply, 400, WRONG_CURSOR)
+  if (error instanceof ValueError && hasCursor) return sendProblem(reply, 422, WRONG_CURSOR)
   const status = error.statusCode ?? 500
   if (status < 500) return sendProblem(reply, status, error.message)
   logger.error({ err: error, url: request.url }, 'a query failed')

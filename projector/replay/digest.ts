@@ -90,6 +90,8 @@ const registryWhere = ({ columns }: Table, { registrySize }: Extent): string =>
 function checkpointWhere({ name }: Table, { nextOffset }: Extent): string {
   const size = `(SELECT coalesce(max(size), 0) FROM store.checkpoints WHERE final_offset < ${nextOffset})`
   if (name === 'store.checkpoints') return `final_offset < ${nextOffset}`
+  const height = `(SELECT coalesce(max(height), 0) FROM store.checkpoints WHERE final_offset < ${nextOffset})`
+  if (name.startsWith('store.checkpoint_evidence')) return `height <= ${height}`
   if (name === 'store.checkpoint_leaves') return `place < ${size}`
   if (name === 'store.checkpoint_nodes') return `(node_index + 1) << level <= ${size}`
   return `log_offset < ${nextOffset}`

@@ -1,4 +1,5 @@
-/** Tables of what topic `checkpoints` makes final: the log over all lanes, its heads, and who vouches for them. Their keys are what the
+/** Tables of what topic `checkpoints` makes final: the log over all lanes, its heads, who vouches for them, and what the topic holds
+ *  against authorities. Their keys are what the
  *  audit asks for them by, so that a row that somebody altered never stands in the way of the right one. */
 import { table } from './tables.js'
 
@@ -41,4 +42,26 @@ export const CHECKPOINT_SIGNATURES = table<CheckpointSignatureRow>(
   'store.checkpoint_signatures',
   ...(['log_offset:int8*', 'size:int8', 'kind:int2', 'name:text', 'key:bytes', 'seen_seconds:int8', 'signature:bytes'] as const),
   'weight:int8',
+)
+
+/** As in `store.evidence`; the lane is that of checkpoints. */
+export type CheckpointEvidenceRow = [
+  ...[height: bigint, number: number, kind: string, authority: string, ofHeight: bigint, block: Buffer],
+  ...[registrySize: number, hash: Buffer],
+]
+export const CHECKPOINT_EVIDENCE = table<CheckpointEvidenceRow>(
+  'store.checkpoint_evidence',
+  ...(['height:int8*', 'number:int4*', 'kind:text', 'authority:text', 'of_height:int8', 'block:bytes'] as const),
+  ...(['registry_size:int8', 'hash:bytes'] as const),
+)
+
+/** `offset` of null: it stands in the block’s certificate. */
+export type CheckpointEvidenceRecordRow = [
+  ...[height: bigint, number: number, original: number, authority: string, fault: number | null, detail: string],
+  ...[offset: bigint | null, record: Buffer],
+]
+export const CHECKPOINT_EVIDENCE_RECORDS = table<CheckpointEvidenceRecordRow>(
+  'store.checkpoint_evidence_records',
+  ...(['height:int8*', 'number:int4*', 'original:int4*', 'authority:text', 'fault:int4', 'detail:text'] as const),
+  ...(['log_offset:int8', 'record:record'] as const),
 )

@@ -69,6 +69,7 @@ export const checkInclusion = (value: unknown, genesis: Buffer, signatures: Sign
     decideEvents(registry, proof.governance, proof.checkpoint.registrySize)
     const head = provedHead(proof.checkpoint, registry)
     const { lane, height, block, verdict } = proof.leaf
+    demand(lane < registry.lanes, `there is no lane ${lane}`)
     const leaf = { lane, height: BigInt(height), block: fromHex(block), verdict: fromHex(verdict) }
     demandLeaf(leaf, proof.index, proof.path, head)
     return { kind: 'inclusion', ...ofChain(registry), leaf, checkpoint: { ...head, index: proof.index } }

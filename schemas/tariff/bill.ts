@@ -12,7 +12,8 @@ const WATT_HOURS = 30
 const isEstimated = (quality: number): boolean => (quality >= 8 && quality <= 13) || quality === 16
 
 /** `time-zone-not-published`: its days and months are those of UTC. Where there is any of these, there is no amount. */
-export type BillProblem = 'time-zone-not-published' | 'wrong-unit' | 'register-fell'
+export const BILL_PROBLEMS = ['time-zone-not-published', 'wrong-unit', 'register-fell'] as const
+export type BillProblem = (typeof BILL_PROBLEMS)[number]
 
 export interface BillLine {
   readonly plan: string
@@ -41,6 +42,8 @@ export interface Bill {
   /** For each currency, sorted; decimal text; null where there is a problem. */
   readonly totals: readonly { readonly currency: string; readonly amount: string | null }[]
   readonly problems: readonly BillProblem[]
+  /** Seconds that the intervals of its lines cover. */
+  readonly covered: number
 }
 
 /** Sums of one line before it is priced. */
@@ -68,7 +71,7 @@ export function billOf(sources: BillSources, point: string, month: string): Bill
   }
   const lines = billing.lines()
   const problems = [...billing.problems].sort()
-  return { point, month, lines, totals: totalsOf(lines, problems.length > 0), problems }
+  return { point, month, lines, totals: totalsOf(lines, problems.length > 0), problems, covered: billing.covered }
 }
 
 /** Neighbours of each OBIS code. */
@@ -83,6 +86,7 @@ function consecutive(registers: readonly RegisterValue[]): [RegisterValue, Regis
 
 class Billing {
   readonly problems = new Set<BillProblem>()
+  covered = 0
   readonly #sums = new Map<string, Sum>()
 
   constructor(
@@ -99,6 +103,7 @@ class Billing {
     if (unit !== WATT_HOURS) return void this.problems.add('wrong-unit')
     const zone = zoneAt(placed.document, this.places.signals(placed.plan), start, local)
     const energy = energyOf(value, scaler)
+    this.covered += interval.step
     this.#add(placed, zone, energy, isEstimated(interval.quality) ? energy : 0n)
   }
 

@@ -46,3 +46,13 @@ export function dayBounds(spans: readonly OffsetSpan[], day: number): { start: n
     seconds: parts.reduce((sum, { from, to }) => sum + to - from, 0),
   }
 }
+
+/** Of all days from `first` on and before `end`. */
+export function secondsOf(
+  spans: readonly OffsetSpan[],
+  { first, end }: { readonly first: number; readonly end: number },
+): number {
+  let seconds = 0
+  for (let day = first; day < end; day++) seconds += dayBounds(spans, day)?.seconds ?? 0
+  return seconds
+}

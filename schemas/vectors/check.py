@@ -1126,17 +1126,102 @@ class Checkpoints:
                          "note": text + "\n" + "".join(line + "\n" for line in head["lines"])})
 
 
+# --- 13. Proofs of checkpoints as files ---------------------------------------------------------------------------------------
+
+def has_fields(value, *names):
+    return isinstance(value, dict) and set(value) == set(names)
+
+
+def hash_of(text):
+    return bytes.fromhex(text) if re.fullmatch("[0-9a-fA-F]{64}", text) else None
+
+
+def proof_begins(file, kind, genesis, size):
+    """The registry with the governance that the file gives, up to that size; None where it does not hold."""
+    registry = Registry()
+    if file["version"] != 1 or file["kind"] != kind or registry.apply(genesis) is not None or size < 1:
+        return None
+    if hash_of(file["chainId"]) != registry.chain_id:
+        return None
+    for each in file["governance"]:
+        signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
+        if each["index"] >= size or not registry.decide_governance(each["index"], bytes.fromhex(each["body"]), signatures):
+            return None
+    return registry
+
+
+def proved_head(head, registry):
+    """Size and root of a note in the form of 14.5 and 14.7, by lines of authorities alone; None where it does not hold."""
+    text, _, rest = head["note"].partition("\n\n")
+    found = re.fullmatch(r"[^\n]+\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)", text)
+    lines = rest.split("\n")
+    if head["registrySize"] < 1 or found is None or lines.pop() != "" or not lines:
+        return None
+    size, root = int(found[1]), base64.b64decode(found[2])
+    text, authorities, signers = text + "\n", registry.governance_at(head["registrySize"])["authorities"], []
+    if text != checkpoint_text(registry.chain_id, size, root):
+        return None
+    for line in lines:
+        signer = next((each for each in authorities if line_holds(line, registry.chain_id, each["key"], text)), None)
+        if signer is None or signer["id"] in signers:
+            return None
+        signers.append(signer["id"])
+    weight = sum(each["weight"] for each in authorities if each["id"] in signers)
+    return (size, root) if 3 * weight > 2 * sum(each["weight"] for each in authorities) else None
+
+
+def line_holds(line, chain_id, key, text):
+    try:
+        rest = base64.b64decode(line.rpartition(" ")[2], validate=True)[4:]
+    except ValueError:
+        return False
+    return line == note_line(origin_of(chain_id), 1, key, rest) and verify(rest, text.encode("ascii"), key)
+
+
+def path_of(file):
+    return [hash_of(each) for each in file["path"]]
+
+
+def inclusion_holds(file, genesis):
+    if not has_fields(file, "version", "kind", "chainId", "leaf", "index", "path", "checkpoint", "governance"):
+        return False
+    leaf = file["leaf"]
+    if not has_fields(leaf, "lane", "height", "block", "verdict") or not has_fields(file["checkpoint"], "note", "registrySize"):
+        return False
+    registry = proof_begins(file, "inclusion", genesis, file["checkpoint"]["registrySize"])
+    head = None if registry is None else proved_head(file["checkpoint"], registry)
+    block, verdict, path = hash_of(leaf["block"]), hash_of(leaf["verdict"]), path_of(file)
+    if head is None or None in (block, verdict, *path) or not 0 <= leaf["lane"] < registry.lanes or file["index"] < 0:
+        return False
+    entry = encode_varint(23) + encode_varint(leaf["lane"]) + encode_varint(leaf["height"]) + block + verdict
+    return includes(leaf_hash(entry), file["index"], head[0], path, head[1])
+
+
+def consistency_holds(file, genesis):
+    if not has_fields(file, "version", "kind", "chainId", "older", "newer", "path", "governance"):
+        return False
+    older, newer = file["older"], file["newer"]
+    if not all(has_fields(each, "note", "registrySize") for each in (older, newer)) or older["registrySize"] > newer["registrySize"]:
+        return False
+    registry = proof_begins(file, "consistency", genesis, newer["registrySize"])
+    heads = [None if registry is None else proved_head(each, registry) for each in (older, newer)]
+    path = path_of(file)
+    if None in (*heads, *path) or heads[0][0] > heads[1][0]:
+        return False
+    return extends(*heads[0], *heads[1], path)
+
+
 # --- 17. Evidence ------------------------------------------------------------------------------------------------------------
 
 FIELDS = {"version", "chainId", "kind", "authority", "lane", "height", "block", "hash", "registrySize", "originals", "governance"}
 
 
 def evidence_holds(file, genesis):
-    """17.4"""
+    """17.5"""
     if set(file) != FIELDS or file["version"] != 1:
         return False
     registry, size = Registry(), file["registrySize"]
-    if registry.apply(genesis) is not None or registry.chain_id.hex() != file["chainId"] or not 0 <= file["lane"] < registry.lanes:
+    if registry.apply(genesis) is not None or registry.chain_id.hex() != file["chainId"] or not 0 <= file["lane"] <= registry.lanes:
         return False
     for each in file["governance"]:
         signatures = [{"signer": one["signer"], "signature": bytes.fromhex(one["signature"])} for one in each["signatures"]]
@@ -1151,6 +1236,8 @@ def evidence_holds(file, genesis):
         return False
     if file["kind"] == "contradiction":
         return contradicts(file, registry, having, originals)
+    if file["kind"] == "split-view":
+        return splits_view(file, registry, having[file["authority"]]["key"], originals)
     total = sum(each["weight"] for each in authorities)
     return file["kind"] == "void-block" and is_void(file, registry, having, total, originals)
 
@@ -1172,6 +1259,18 @@ def contradicts(file, registry, having, originals):
     if len(votes) != 2 or None in votes or votes[0] == votes[1]:
         return False
     return all(each["authority"] == file["authority"] and "Accept" in each["judgement"] for each in votes)
+
+
+def splits_view(file, registry, key, originals):
+    heads = [decode(Cosignature, each) for each in originals]
+    if file["lane"] != registry.lanes or len(heads) != 2 or None in heads:
+        return False
+    for each in heads:
+        if (each["version"], each["authority"], each["timestamp"], each["size"]) != (24, file["authority"], 0, file["height"]):
+            return False
+        if not verify(each["signature"], checkpoint_text(registry.chain_id, each["size"], each["root"]).encode("ascii"), key):
+            return False
+    return heads[0]["root"] != heads[1]["root"] and heads[0]["root"].hex() == file["block"]
 
 
 def is_void(file, registry, having, total, originals):
@@ -1410,13 +1509,21 @@ def check_tree_proofs(leaves, vectors):
 
 
 def check_evidence():
-    vectors = load("evidence")
-    for case in vectors["cases"]:
-        same(f"evidence: {case['name']}", evidence_holds(case["file"], raw(vectors["genesis"])), case["holds"])
+    for name in ("evidence", "checkpoint-evidence"):
+        vectors = load(name)
+        for case in vectors["cases"]:
+            same(f"{name}: {case['name']}", evidence_holds(case["file"], raw(vectors["genesis"])), case["holds"])
+
+
+def check_checkpoint_proofs():
+    vectors = load("checkpoint-proofs")
+    for kind, holds in (("inclusion", inclusion_holds), ("consistency", consistency_holds)):
+        for case in vectors[kind]:
+            same(f"proof of {kind}: {case['name']}", holds(case["file"], raw(vectors["genesis"])), case["holds"])
 
 
 if __name__ == "__main__":
     for check in (check_records, check_hashes, check_signatures, check_merkle, check_turns, check_meter_chains, check_registry, check_chain,
-                  check_checkpoints, check_evidence):
+                  check_checkpoints, check_evidence, check_checkpoint_proofs):
         check()
     print(f"all vectors hold: {checks} checks")

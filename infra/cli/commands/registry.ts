@@ -56,7 +56,9 @@ function readers(registry: Command): void {
     .action(showMeter)
   registry
     .command('evidence')
-    .description('Lists false sealed blocks and contradicting votes of authorities, writes one to a file, or checks such a file')
+    .description(
+      'Lists false sealed blocks, contradicting votes and split views of authorities, writes one to a file, or checks such a file',
+    )
     .argument('[hash]', 'first digits of what names it: that alone', hashStart)
     .option('--authority <id>', 'against that authority alone')
     .option('--from-log', 'from the topics themselves; default: from the tables')

@@ -26,6 +26,7 @@ interface VerifyCommandOptions {
   dump?: string
   from?: string
   proof?: string
+  acceptGaps?: boolean
   verbose?: boolean
 }
 
@@ -52,8 +53,9 @@ export function verifyCommand(): Command {
     .option('--dump <dir>', 'copy all topics into this new folder, and verify nothing')
     .option(
       '--proof <file>',
-      'verify one proof (of an entry, of checkpoints, of a meter’s keys), offline: needs the genesis alone',
+      'verify one proof (of an entry, of a bill, of checkpoints, of a meter’s keys), offline: needs the genesis alone',
     )
+    .option('--accept-gaps', 'of a bill: though readings are missing between those that the proof has')
     .option('--json', 'print the summary as JSON; skipped records go to stderr')
     .option('--verbose', 'show the log of the Kafka client on stderr')
     .addHelpText('after', EXAMPLES)
@@ -69,7 +71,7 @@ function parseChainId(text: string): Hash {
 }
 
 async function run(options: VerifyCommandOptions): Promise<void> {
-  if (options.proof !== undefined) return runProof(options.proof, options.genesis)
+  if (options.proof !== undefined) return runProof(options.proof, options)
   const source = await openSource(options)
   // An exit of our own removes the temporary folder; the signal's would not.
   const interrupted = () => process.exit(130)
@@ -89,8 +91,8 @@ async function openSource({ from, verbose = false }: VerifyCommandOptions): Prom
   return kafkaSource(createKafka(config, logger), config.topicPrefix)
 }
 
-async function runProof(file: string, genesis: string | undefined): Promise<void> {
-  const result = await verifyProofFile(file, genesis)
+async function runProof(file: string, { genesis, acceptGaps }: VerifyCommandOptions): Promise<void> {
+  const result = await verifyProofFile(file, genesis, acceptGaps)
   if (result.ok) for (const line of result.lines) print(line)
   else {
     print(`FAULT: ${file}: ${result.reason}`)

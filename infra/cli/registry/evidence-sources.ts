@@ -1,12 +1,14 @@
 /** Where evidence is listed from: the tables, or the topics themselves. Both give the same. */
 import pg from 'pg'
 import { fromHex, hex } from '../../../schemas/bytes.js'
+import { PeakStore } from '../../../schemas/checkpoint/peaks.js'
 import { type Evidence, type EvidenceKind, evidenceHash, type Original } from '../../../schemas/evidence.js'
 import { faultOfCode } from '../../../schemas/faults.js'
 import { decodeChainRecord } from '../../../schemas/records.js'
 import type { RegistryState } from '../../../schemas/registry/state.js'
 import { LaneEvidence } from '../../chain/lane-evidence.js'
-import { LaneReader, laneRules } from '../../chain/lane-reader.js'
+import { type Finalized, LaneReader, laneRules } from '../../chain/lane-reader.js'
+import { CheckpointLane } from '../../checkpoints/checkpoint-lane.js'
 import { loadConfig } from '../../config.js'
 import { readLog } from '../../kafka/log-reader.js'
 import type { Runtime } from '../../stage-runtime.js'
@@ -15,9 +17,11 @@ import { databaseUrls } from '../../system/database-urls.js'
 /** A row of analytics.evidence. */
 export interface ListedEvidence {
   readonly evidence: string
+  readonly topic: 'chain' | 'checkpoints'
   readonly kind: EvidenceKind
   readonly authority: string
   readonly lane: number
+  /** split-view: size of both heads; `block`: root of the first. */
   readonly height: number
   readonly block: string
   /** By name, sorted. */
@@ -41,7 +45,7 @@ export const databaseSource: EvidenceSource = {
   list: () =>
     withAnalyst(async (client) => {
       const { rows } = await client.query<ListedEvidence>(
-        `SELECT evidence, kind, authority, lane, height::float8 AS height, block, coalesce(faults, '{}') AS faults,
+        `SELECT evidence, topic, kind, authority, lane, height::float8 AS height, block, coalesce(faults, '{}') AS faults,
                 coalesce(rejected_by, '{}') AS "rejectedBy", found_at AS "foundAt", log_offsets::float8[] AS "logOffsets",
                 final_height::float8 AS "finalHeight", number
            FROM analytics.evidence ORDER BY lane, final_height, number`,
@@ -82,19 +86,30 @@ async function withAnalyst<T>(use: (client: pg.Client) => Promise<T>): Promise<T
   }
 }
 
-/** Folds every lane of `chain` from its start. */
+/** Folds every lane of `chain`, and topic `checkpoints`, from their starts. */
 export function logSource(registry: RegistryState, { kafka, signatures, config }: Runtime): EvidenceSource {
-  const rules = laneRules(registry, signatures.verify)
-  async function* all(): AsyncGenerator<[ListedEvidence, Evidence]> {
+  const { verify } = signatures
+  const rules = laneRules(registry, verify)
+  const { topicPrefix } = config
+  async function* finals(): AsyncGenerator<[ListedEvidence['topic'], Finalized]> {
     for (let lane = 0; lane < registry.lanes; lane++) {
       const reader = new LaneReader(lane, rules, undefined, new LaneEvidence(lane, rules))
-      const part = { topicPrefix: config.topicPrefix, topic: 'chain', partition: lane, from: 0n } as const
-      for await (const record of readLog({ kafka, ...part })) {
+      for await (const record of readLog({ kafka, topicPrefix, topic: 'chain', partition: lane, from: 0n })) {
         const { finalized } = reader.take(record)
-        for (const [number, each] of finalized?.evidence.entries() ?? [])
-          yield [listed(each, Number(finalized?.header.height), number), each]
+        if (finalized !== undefined) yield ['chain', finalized]
       }
     }
+    const lane = new CheckpointLane({ registry, verify, witnesses: [] }, new PeakStore())
+    for await (const record of readLog({ kafka, topicPrefix, topic: 'checkpoints', partition: 0, from: 0n })) {
+      const { finalized } = lane.take(record)
+      if (finalized === undefined) continue
+      lane.settle(finalized)
+      yield ['checkpoints', finalized]
+    }
+  }
+  async function* all(): AsyncGenerator<[ListedEvidence, Evidence]> {
+    for await (const [topic, finalized] of finals())
+      for (const [number, each] of finalized.evidence.entries()) yield [listed(topic, finalized, number, each), each]
   }
   return {
     list: async () => {
@@ -110,7 +125,7 @@ export function logSource(registry: RegistryState, { kafka, signatures, config }
   }
 }
 
-function listed(evidence: Evidence, finalHeight: number, number: number): ListedEvidence {
+function listed(topic: ListedEvidence['topic'], finalized: Finalized, number: number, evidence: Evidence): ListedEvidence {
   const { kind, authority, lane, height, block, originals } = evidence
   const rejects = originals.flatMap(({ record }) => {
     const decoded = decodeChainRecord(record)
@@ -120,10 +135,18 @@ function listed(evidence: Evidence, finalHeight: number, number: number): Listed
   })
   const places = originals.map(({ place }) => place)
   return {
-    ...{ evidence: hex(evidenceHash(originals.map(({ record }) => record))), kind, authority, lane, height: Number(height) },
-    ...{ block: hex(block), rejectedBy: rejects.map((each) => each.authority), finalHeight, number },
+    ...{
+      evidence: hex(evidenceHash(originals.map(({ record }) => record))),
+      topic,
+      kind,
+      authority,
+      lane,
+      height: Number(height),
+    },
+    ...{ block: hex(block), rejectedBy: rejects.map((each) => each.authority), number },
+    finalHeight: Number(finalized.header.height),
     faults: [...new Set(rejects.map(({ fault }) => faultOfCode(fault)?.name ?? `code ${fault}`))].sort(),
-    foundAt: new Date(Math.max(...places.map((place) => place?.timestamp ?? 0))),
+    foundAt: new Date(topic === 'chain' ? Math.max(...places.map((place) => place?.timestamp ?? 0)) : finalized.timestamp),
     logOffsets: places.map((place) => (place === null ? null : Number(place.offset))),
   }
 }

@@ -5,13 +5,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
 import pino from 'pino'
 import { type RunningProjector, startProjector } from '../../../projector/run.js'
+import { checkpointMessage, type TreeHead } from '../../../schemas/checkpoint/note.js'
 import { type FinalBlock, verdictHash, voteMessage } from '../../../schemas/lane-fold.js'
-import { encodeSignedVote, encodeVote, type NotCounted } from '../../../schemas/records.js'
+import { encodeCosignature, encodeSignedVote, encodeVote, type NotCounted } from '../../../schemas/records.js'
 import type { Finalized } from '../../chain/lane-reader.js'
 import { sign } from '../../crypto/sodium.js'
 import { parseProposal } from '../../registry/proposal-file.js'
 import { openRuntime } from '../../stage-runtime.js'
 import { Authorities } from '../../testing/authorities.js'
+import { readCheckpoints, sealCheckpoint } from '../../testing/checkpoints.js'
 import { writeKeyFile } from '../../testing/key-files.js'
 import { createTestDatabase, type TestDatabase } from '../../testing/postgres.js'
 import { testAuthorityKey } from '../../testing/registry.js'
@@ -56,11 +58,22 @@ async function round(): Promise<Finalized> {
   return newest
 }
 
-async function accept(authority: string, parent: FinalBlock, block: Buffer, notCounted: NotCounted[]): Promise<void> {
+async function accept(
+  authority: string,
+  parent: FinalBlock,
+  block: Buffer,
+  notCounted: NotCounted[],
+  { topic, lane }: { topic: 'chain' | 'checkpoints'; lane: number } = { topic: 'chain', lane: 0 },
+): Promise<void> {
   const judgement = { kind: 'accept', verdictHash: verdictHash(parent.verdictHash, notCounted), notCounted } as const
-  const vote = encodeVote({ lane: 0, height: parent.height + 1n, block, authority, judgement })
+  const vote = encodeVote({ lane, height: parent.height + 1n, block, authority, judgement })
   const signature = sign(voteMessage(all.ledger.chainId, vote), testAuthorityKey(authority).secretKey)
-  await all.append('chain', 0, encodeSignedVote(vote, signature))
+  await all.append(topic, 0, encodeSignedVote(vote, signature))
+}
+
+async function signHead(authority: string, head: TreeHead): Promise<void> {
+  const signature = sign(checkpointMessage(all.ledger.chainId, head, 0), testAuthorityKey(authority).secretKey)
+  await all.append('checkpoints', 0, encodeCosignature({ ...head, authority, timestamp: 0, signature }))
 }
 
 async function project(): Promise<void> {
@@ -183,3 +196,45 @@ test('rows of it that somebody changed, added or deleted are named, and made aga
   expect(repaired).toMatchObject({ differenceCount: 0, healed: expect.any(Array) })
   expect(await evidence()).toEqual(found)
 }, 60_000)
+
+test('what a false authority signed in topic checkpoints stands beside it, holds in a file, and is named by a proposal', async () => {
+  const checkpoints = { topic: 'checkpoints', lane: 1 } as const
+  const { head } = await until('a checkpoint over all blocks', 30_000, async () => {
+    const { finals, log } = await readCheckpoints(all)
+    return log.tips.get(0)?.height === (await all.read(0)).state.final.height && finals.at(-1)
+  })
+  await signHead('authority-4', head)
+  await signHead('authority-4', { ...head, root: Buffer.alloc(32, 7) })
+  const { reader, log } = await readCheckpoints(all)
+  const { final } = reader.state
+  const tip = log.tips.get(0)
+  if (tip === undefined) throw new Error('lane 0 has a checkpoint')
+  const invented = await sealCheckpoint(all, 4, [{ ...tip, height: tip.height + 1n, block: tip.verdict }])
+  await accept('authority-4', final, invented, [], checkpoints)
+  await accept('authority-4', final, invented, [{ entry: 0, code: 5 }], checkpoints)
+  await round()
+  await until('the next checkpoint', 30_000, async () => (await readCheckpoints(all)).reader.state.final.height > final.height)
+  await project()
+  expect(projector?.metrics).toMatch(/meterchain_evidence\{kind="split-view",authority="authority-4",stage="projector"\} 1/)
+  await projector?.stop()
+  projector = undefined
+  const found = (await evidence()).filter(({ topic }: { topic: string }) => topic === 'checkpoints')
+  expect(found).toMatchObject([
+    { kind: 'contradiction', authority: 'authority-4', lane: 1, block: invented.toString('hex') },
+    { kind: 'void-block', authority: 'authority-4', lane: 1, faults: ['wrong-entries'] },
+    { kind: 'split-view', authority: 'authority-4', lane: 1, height: head.size, block: head.root.toString('hex') },
+  ])
+  expect((await evidence('--from-log')).slice(-3)).toEqual(found)
+  expect(await cliMust('registry', 'evidence')).toMatch(/authority-4 .*split-view .*checkpoints/)
+  const files = found.map((_: unknown, at: number) => path(`checkpoint-${at}.json`))
+  for (const [at, { evidence: hash }] of found.entries()) await cliMust('registry', 'evidence', hash, '--export', files[at])
+  expect(await cliMust('registry', 'evidence', '--check', files[2], '--genesis', path('genesis'))).toMatch(
+    /heads {6}of size \d+\nsigned {5}root .*\nsigned {5}root 0707.*\n.*a log has one root at each size/,
+  )
+  await cliMust('registry', 'propose', 'slash-stake', 'authority-4', '1', '--evidence', ...files, '--out', path('slash'))
+  const { content } = parseProposal(readFileSync(path('slash'), 'utf8')).body
+  if (content.kind !== 'SlashStake') throw new Error('another event')
+  expect(content.evidence.map((each) => each.toString('hex'))).toEqual(found.map((each: { evidence: string }) => each.evidence))
+  expect((await runCli('audit', '--json')).code).toBe(0)
+  expect(all.fatal).toEqual([])
+}, 120_000)

@@ -1,9 +1,10 @@
-/** `meterchain registry evidence`: what the lanes' logs hold against authorities; listed, handed on in a file, checked. */
+/** `meterchain registry evidence`: what the logs of lanes and checkpoints hold against authorities; listed, handed on in a file, checked. */
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
 import { equalBytes, hex } from '../../../schemas/bytes.js'
 import { checkEvidence, type ShownEvidence } from '../../../schemas/check-evidence.js'
+import type { EvidenceKind } from '../../../schemas/evidence.js'
 import { evidenceFile } from '../../../schemas/evidence-format.js'
 import type { Hash } from '../../../schemas/hash.js'
 import type { RegistryState } from '../../../schemas/registry/state.js'
@@ -51,16 +52,16 @@ async function list(source: EvidenceSource, hash: string | undefined, options: E
 
 function evidenceLines(found: readonly ListedEvidence[]): string[] {
   if (found.length === 0) return ['no evidence against anybody']
-  const rows = found.map(({ evidence, authority, kind, lane, height, faults, rejectedBy, foundAt, logOffsets }) => [
-    ...[evidence.slice(0, 16), authority, kind, lane, height, faults.join(' '), rejectedBy.join(' ')],
+  const rows = found.map(({ evidence, topic, authority, kind, lane, height, faults, rejectedBy, foundAt, logOffsets }) => [
+    ...[evidence.slice(0, 16), authority, kind, topic === 'chain' ? lane : topic, height, faults.join(' '), rejectedBy.join(' ')],
     ...[foundAt.toISOString().replace('T', ' ').slice(0, 19), logOffsets.map((each) => each ?? 'certificate').join(' ')],
   ])
   return [
     ...table(
-      ['evidence', 'against', 'kind', 'lane', 'height', 'why', 'rejected by', 'when (UTC)', 'offsets in chain'],
+      ['evidence', 'against', 'kind', 'lane', 'height', 'why', 'rejected by', 'when (UTC)', 'offsets in the topic'],
       rows,
     ).split('\n'),
-    'a contradiction proves itself; a void-block shows who sealed it and who rejected it, and is for people to judge',
+    'a contradiction and a split-view (height: size of the heads) prove themselves; a void-block shows who sealed it and who rejected it, and is for people to judge',
   ]
 }
 
@@ -120,24 +121,31 @@ export function namedEvidence(file: string, authority: string, state: RegistrySt
   return shown.hash
 }
 
-const shownJson = ({ chainId, block, key, hash, verdicts, ...rest }: ShownEvidence) => ({
+const shownJson = ({ chainId, block, key, hash, verdicts, roots, ...rest }: ShownEvidence) => ({
   ...rest,
-  ...{ chainId: hex(chainId), block: hex(block), key: hex(key), evidence: hex(hash), verdicts: verdicts.map(hex) },
+  ...{ chainId: hex(chainId), block: hex(block), key: hex(key), evidence: hex(hash) },
+  ...{ verdicts: verdicts.map(hex), roots: roots.map(hex) },
 })
 
+const WHAT_IT_MEANS: Record<EvidenceKind, string> = {
+  'void-block':
+    'sealed it: whether it is false, the topic readings and the registry tell; ‘unseen’ and ‘timing’ need not mean bad faith',
+  contradiction: 'signed both: no honest authority accepts one block with two verdicts',
+  'split-view': 'signed both: a log has one root at each size',
+}
+
 function shownLines(shown: ShownEvidence): string[] {
-  const { chainId, network, lane, height, block, authority, key, weight, totalWeight, hash } = shown
+  const { chainId, network, kind, lane, height, block, authority, key, weight, totalWeight, hash } = shown
   return [
     `evidence   ${hex(hash)}`,
     `chain      ${hex(chainId)} (${network})`,
     `against    ${authority}, weight ${weight} of ${totalWeight} at registry size ${shown.registrySize}, key ${hex(key)}`,
-    `block      lane ${lane}, height ${height}, ${hex(block)}`,
+    kind === 'split-view' ? `heads      of size ${height}` : `block      lane ${lane}, height ${height}, ${hex(block)}`,
     ...shown.rejects.map(
       ({ authority: by, fault, detail }) => `rejected   by ${by}: ${fault}${detail === '' ? '' : ` (${detail})`}`,
     ),
     ...shown.verdicts.map((verdict) => `accepted   with verdict ${hex(verdict)}`),
-    shown.isProof
-      ? `${authority} signed both: no honest authority accepts one block with two verdicts`
-      : `${authority} sealed it: whether it is false, the topic readings and the registry tell; ‘unseen’ and ‘timing’ need not mean bad faith`,
+    ...shown.roots.map((root) => `signed     root ${hex(root)}`),
+    `${authority} ${WHAT_IT_MEANS[kind]}`,
   ]
 }

@@ -1,5 +1,7 @@
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from '../../../schemas/avsc.js'
 import { chainVectors } from './chain.js'
+import { checkpointEvidenceVectors } from './checkpoint-evidence.js'
+import { checkpointProofVectors } from './checkpoint-proofs.js'
 import { checkpointVectors } from './checkpoints.js'
 import { evidenceVectors } from './evidence.js'
 import { frozenText } from './frozen.js'
@@ -21,6 +23,8 @@ export function vectorFiles(): Map<string, string> {
     chain: chainVectors(),
     checkpoints: checkpointVectors(),
     evidence: evidenceVectors(),
+    'checkpoint-evidence': checkpointEvidenceVectors(),
+    'checkpoint-proofs': checkpointProofVectors(),
   }
   return new Map(Object.entries(made).map(([name, value]) => [`${name}.json`, frozenText(value)]))
 }

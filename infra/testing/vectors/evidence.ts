@@ -11,19 +11,20 @@ import { testKeyPair } from '../registry.js'
 import { A, genesisOf, VectorRegistry } from './registry.js'
 import { prefixed, sealedBlock, signedVote } from './sealed.js'
 
+export const LANES = 2
 const LANE = 1
 const HEIGHT = 3n
-const reject: Judgement = { kind: 'reject', fault: 32, detail: 'its entries are others' }
-const accept = (code: number): Judgement => {
+export const reject: Judgement = { kind: 'reject', fault: 32, detail: 'its entries are others' }
+export const accept = (code: number): Judgement => {
   const notCounted = code === 0 ? [] : [{ entry: 0, code }]
   return { kind: 'accept', verdictHash: verdictHash(ZERO_HASH, notCounted), notCounted }
 }
 
 /** Four authorities, then a fifth, and proof of stake. */
-function grown(): VectorRegistry {
+export function grown(): VectorRegistry {
   const registry = new VectorRegistry()
   const authority = { id: 'authority-5', key: testKeyPair('authority-5').publicKey, weight: 1 }
-  registry.add('the genesis', genesisOf(2), A)
+  registry.add('the genesis', genesisOf(LANES), A)
   registry.add('a tariff', { kind: 'PublishTariff', plan: 'flat', validFrom: 0, document: '{}' }, A)
   registry.add('another authority', { kind: 'AddAuthority', authority }, A)
   registry.add('proof of stake', { kind: 'SetConsensus', consensus: 'pos' }, A)

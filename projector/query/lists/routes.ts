@@ -35,7 +35,7 @@ async function answer(
   const format = formatFor(headers.accept)
   if (format === undefined) return sendProblem(reply, 406, `accept one of ${Object.values(MEDIA_TYPES).join(', ')}`)
   const after = cursor === undefined ? undefined : keyOf(cursor, list.order.length)
-  if (cursor !== undefined && after === undefined) return sendProblem(reply, 400, WRONG_CURSOR)
+  if (cursor !== undefined && after === undefined) return sendProblem(reply, 422, WRONG_CURSOR)
   const range = list.mostDays === undefined ? undefined : faultOfRange(asked, list.mostDays)
   if (range !== undefined) return sendProblem(reply, 422, range)
   if (list.within !== undefined) {

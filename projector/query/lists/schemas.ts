@@ -47,7 +47,10 @@ export function schemaOfList(list: List): object {
     INVALID,
     ...(list.within === undefined ? [] : [MISSING]),
     [406, 'Accept names no form that is served'],
-    ...(list.mostDays === undefined ? [] : [[422, 'The range is too long, or ends before it begins'] as [number, string]]),
+    [
+      422,
+      `The cursor is not one of this list${list.mostDays === undefined ? '' : ', or the range is too long, or ends before it begins'}`,
+    ],
     UNAVAILABLE,
   ]
   return {
