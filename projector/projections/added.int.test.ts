@@ -44,7 +44,7 @@ const asked = async (sql: string) => (await line.asAdmin((client) => client.quer
 async function makeOlder(): Promise<void> {
   await line.running?.stop()
   await asked(`DROP TABLE store.arrivals CASCADE; DROP TABLE ledger.unfilled;
-               DELETE FROM migrations.kysely_migration WHERE name >= '0016'`)
+               DELETE FROM migrations.kysely_migration WHERE name >= '0017'`)
 }
 
 const shown = async () => (await asked('SELECT sum(intervals)::int AS n FROM analytics.arrivals'))[0]?.n

@@ -38,7 +38,7 @@ function* rowsOf({ block: [lane, height], readings, series }: BlockRows): Genera
 export const ARRIVALS: Projection<ArrivalRow> = {
   table: TABLE,
   rowsOf,
-  migrationName: '0017-arrivals',
+  migrationName: '0018-arrivals',
   migration: {
     async up(db) {
       await createProjected(db, TABLE, 'Intervals by the block that they came with and the day that they measure', {
