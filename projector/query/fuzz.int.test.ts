@@ -88,7 +88,8 @@ async function writeConfig({ testDatabase, url }: Queried, secret: string, folde
     ...Object.keys(known).map((name) => `${name} = { dictionary = "${name}", probability = 0.5 }`),
   ]
   for (const [at, list] of LISTS.entries()) {
-    const own = { ...givenTo(list), cursor: await cursorOf(url, list, secret) }
+    const id = list.of?.id === undefined ? {} : { id: list.path.startsWith('/v1/meters') ? 'meter-3' : 'point-2' }
+    const own: Record<string, string> = { ...givenTo(list), ...id, cursor: await cursorOf(url, list, secret) }
     const names = Object.keys(own).map((name) => [name, `own-${at}-${name}`] as const)
     const bound = names.map(([name, dictionary]) => `${name} = { dictionary = "${dictionary}", probability = 0.8 }`)
     lines.push('[[operations]]', `include-operation-id = "${list.operationId}"`, `parameters = { ${bound.join(', ')} }`)
