@@ -1,4 +1,5 @@
 import type { Migration, MigrationProvider } from 'kysely'
+import { PROJECTIONS } from '../projections/all.js'
 import { ledger } from './0001-ledger.js'
 import { store } from './0002-store.js'
 import { analytics } from './0003-analytics.js'
@@ -14,6 +15,8 @@ import { bills } from './0012-bills.js'
 import { packed } from './0013-packed.js'
 import { checkpointEvidence } from './0014-checkpoint-evidence.js'
 import { packedDays } from './0015-days.js'
+import { checkpointsView } from './0016-checkpoints-view.js'
+import { unfilled } from './0017-unfilled.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -32,6 +35,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0013-packed': packed,
   '0014-checkpoint-evidence': checkpointEvidence,
   '0015-days': packedDays,
+  '0016-checkpoints-view': checkpointsView,
+  '0017-unfilled': unfilled,
+  ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
 }
 
 /** Compiled in: no file is looked for at run time. */
