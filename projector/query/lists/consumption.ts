@@ -162,6 +162,7 @@ export const CONSUMPTION: readonly List[] = [
       summary: 'Interval data of all meters, of some days',
       mostDays: 31,
     },
+    from: (given) => `analytics.intervals_between(${given('from')}, ${given('to')}, ${given('feeder') ?? 'NULL'})`,
     query: { ...times('interval_start', true), ...OBIS, ...PLACE },
   },
   {
