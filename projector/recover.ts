@@ -88,7 +88,7 @@ const MISSING = /^(3F000|42P01)$/
 
 async function requireTables(client: ClientBase): Promise<void> {
   try {
-    await client.query('SELECT FROM ledger.cursors, store.checkpoints LIMIT 0')
+    await client.query('SELECT FROM ledger.cursors, store.checkpoint_evidence LIMIT 0')
   } catch (error) {
     if (!MISSING.test(String((error as { code?: unknown }).code))) throw error
     throw new Error(

@@ -1,21 +1,31 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { sodiumSignatures } from '../infra/crypto/sodium.js'
-import { evidenceIn, falseChain } from '../infra/testing/evidence.js'
+import { TestCheckpointTopic } from '../infra/testing/checkpoint-topic.js'
+import { evidenceIn, evidenceOf, falseChain } from '../infra/testing/evidence.js'
+import { type TestRegistry, testRegistry } from '../infra/testing/registry.js'
 import { checkEvidence } from './check-evidence.js'
 import { nobleSignatures } from './ed25519.js'
+import type { Evidence } from './evidence.js'
 import { evidenceFile } from './evidence-format.js'
 
 type Json = null | string | number | boolean | Json[] | { [name: string]: Json }
 
 const chain = falseChain()
-const { genesis } = chain.registry
-const samples = evidenceIn(chain, 0).map((each) => {
-  const file: Json = JSON.parse(JSON.stringify(evidenceFile(chain.registry.state, each)))
+const registry = testRegistry({ authorities: 4, lanes: 2 })
+const topic = new TestCheckpointTopic(registry)
+topic.addFalse()
+const samples = [
+  ...evidenceIn(chain, 0).map((each) => sampleOf(each, chain.registry)),
+  ...evidenceOf(topic, registry).map((each) => sampleOf(each, registry)),
+]
+
+function sampleOf(evidence: Evidence, { state, genesis }: Pick<TestRegistry, 'state' | 'genesis'>) {
+  const file: Json = JSON.parse(JSON.stringify(evidenceFile(state, evidence)))
   const checked = checkEvidence(file, genesis, sodiumSignatures)
   if (!checked.ok) throw new Error(checked.reason)
-  return { file, shown: checked.shown }
-})
+  return { file, shown: checked.shown, genesis }
+}
 
 /** Every place of a text or a number, as the names that lead to it. */
 function placesOf(value: Json, place: string[] = []): string[][] {
@@ -44,7 +54,7 @@ test('whatever is changed in evidence, it fails or shows the same', () => {
   let runs = 0
   const sample = fc.constantFrom(...samples).chain((each) => fc.tuple(fc.constant(each), fc.constantFrom(...placesOf(each.file))))
   fc.assert(
-    fc.property(sample, fc.nat(), ([{ file, shown }, place], seed) => {
+    fc.property(sample, fc.nat(), ([{ file, shown, genesis }, place], seed) => {
       const checked = checkEvidence(
         replaceAt(file, place, (value) => mutate(value, seed)),
         genesis,
@@ -62,9 +72,10 @@ test('whatever is changed in evidence, it fails or shows the same', () => {
 })
 
 test('both implementations of the signatures agree on evidence', () => {
-  for (const { file, shown } of samples) expect(checkEvidence(file, genesis, nobleSignatures)).toEqual({ ok: true, shown })
+  for (const { file, shown, genesis } of samples)
+    expect(checkEvidence(file, genesis, nobleSignatures)).toEqual({ ok: true, shown })
 })
 
 test('no value at all makes the check throw', () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => checkEvidence(value, genesis, sodiumSignatures).ok === false))
+  fc.assert(fc.property(fc.jsonValue(), (value) => checkEvidence(value, registry.genesis, sodiumSignatures).ok === false))
 })

@@ -10,10 +10,12 @@ import fc from 'fast-check'
 import { mutated, valuesOf } from '../infra/testing/avro-arbitraries.js'
 import { step } from '../infra/testing/registry-arbitraries.js'
 import { isThorough } from '../infra/testing/thorough.js'
+import { billVector } from '../infra/testing/vectors/bills.js'
 import { shuffledChainVectors } from '../infra/testing/vectors/chain.js'
 import { shuffledCheckpointVectors } from '../infra/testing/vectors/checkpoints.js'
 import { frozenText, plain } from '../infra/testing/vectors/frozen.js'
 import { type ChainStep, meterChainOf, turnsOf } from '../infra/testing/vectors/hashes.js'
+import { randomBill } from '../infra/testing/vectors/random-bills.js'
 import { randomRegistryVectors } from '../infra/testing/vectors/registry.js'
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from './avsc.js'
 import { walkOf } from './canonical.js'
@@ -79,12 +81,13 @@ function randomVectors(seed: number): Record<string, unknown> {
     ),
     chain: shuffledChainVectors(sample(picks, 1)[0] ?? []),
     checkpoints: shuffledCheckpointVectors(sample(picksOfMore, 1)[0] ?? []),
+    bills: { documents: [], bills: sample(randomBill, 200).map(billVector), proofs: [] },
   }
 }
 
 const hasPython = spawnSync('python3', ['--version']).status === 0
 const differential = hasPython ? test : test.skip
-const promise = 'code and specification agree on random encodings, meters’ chains, turns, registries, logs and checkpoints'
+const promise = 'code and specification agree on random encodings, meters’ chains, turns, registries, logs, checkpoints and bills'
 differential(
   `${promise}${hasPython ? '' : ' (skipped: no python3 here)'}`,
   () => {

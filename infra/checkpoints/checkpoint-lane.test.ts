@@ -1,31 +1,23 @@
 import { describe, expect, test } from '@jest/globals'
 import { hex } from '../../schemas/bytes.js'
 import { checkEvidence } from '../../schemas/check-evidence.js'
-import { PeakStore } from '../../schemas/checkpoint/peaks.js'
 import { EVIDENCE_EACH, type Evidence } from '../../schemas/evidence.js'
 import { evidenceFile } from '../../schemas/evidence-format.js'
 import { sha256 } from '../../schemas/hash.js'
-import type { Finalized } from '../chain/lane-reader.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { TestCheckpointTopic } from '../testing/checkpoint-topic.js'
+import { checkpointsWithEvidence, evidenceOf } from '../testing/evidence.js'
 import { testKeyPair, testRegistry } from '../testing/registry.js'
-import { CheckpointLane } from './checkpoint-lane.js'
 
 const registry = testRegistry({ authorities: 4, lanes: 2 })
 const [one, two, three] = registry.authorityKeys
 if (one === undefined || two === undefined || three === undefined) throw new Error('no authorities')
 const another = (name: string) => sha256(Buffer.from(name))
 
-function finalsOf(topic: TestCheckpointTopic): Finalized[] {
-  const lane = new CheckpointLane({ registry: registry.state, verify: sodiumSignatures.verify, witnesses: [] }, new PeakStore())
-  return topic.records.flatMap((record) => {
-    const { finalized } = lane.take(record)
-    if (finalized !== undefined) lane.settle(finalized)
-    return finalized ?? []
-  })
-}
 const told = (topic: TestCheckpointTopic) =>
-  finalsOf(topic).map(({ evidence }) => evidence.map(({ kind, authority, height }) => [kind, authority, height]))
+  checkpointsWithEvidence(topic, registry).map(({ evidence }) =>
+    evidence.map(({ kind, authority, height }) => [kind, authority, height]),
+  )
 const check = (evidence: Evidence) =>
   checkEvidence(JSON.parse(JSON.stringify(evidenceFile(registry.state, evidence))), registry.genesis, sodiumSignatures)
 
@@ -50,7 +42,7 @@ describe('what topic checkpoints holds against authorities', () => {
   test('can be checked with the genesis alone, and names its records', () => {
     const topic = new TestCheckpointTopic(registry)
     topic.addFalse()
-    const all = finalsOf(topic).flatMap(({ evidence }) => evidence)
+    const all = evidenceOf(topic, registry)
     for (const each of all) {
       expect(check(each)).toMatchObject({ ok: true, shown: { kind: each.kind, authority: each.authority, lane: 2 } })
       for (const { record, place } of each.originals)

@@ -1,10 +1,13 @@
-// What is found in the log of a chain in memory, as a replica finds it.
+// What is found in the logs of a chain in memory, as a replica finds it.
+import { PeakStore } from '../../schemas/checkpoint/peaks.js'
 import type { Evidence } from '../../schemas/evidence.js'
 import { LaneEvidence } from '../chain/lane-evidence.js'
 import { type Finalized, LaneReader, laneRules } from '../chain/lane-reader.js'
+import { CheckpointLane } from '../checkpoints/checkpoint-lane.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { TestChain } from './chain.js'
-import { testAuthorityKey } from './registry.js'
+import type { TestCheckpointTopic } from './checkpoint-topic.js'
+import { type TestRegistry, testAuthorityKey } from './registry.js'
 
 /** Final blocks of a lane, with what was found up to each. */
 export function finalsWithEvidence(chain: TestChain, lane: number): Finalized[] {
@@ -15,6 +18,22 @@ export function finalsWithEvidence(chain: TestChain, lane: number): Finalized[] 
 
 export const evidenceIn = (chain: TestChain, lane: number): Evidence[] =>
   finalsWithEvidence(chain, lane).flatMap(({ evidence }) => evidence)
+
+/** Final checkpoints of a topic, with what was found up to each. */
+export function checkpointsWithEvidence(
+  { records }: TestCheckpointTopic,
+  { state: registry }: Pick<TestRegistry, 'state'>,
+): Finalized[] {
+  const lane = new CheckpointLane({ registry, verify: sodiumSignatures.verify, witnesses: [] }, new PeakStore())
+  return records.flatMap((record) => {
+    const { finalized } = lane.take(record)
+    if (finalized !== undefined) lane.settle(finalized)
+    return finalized ?? []
+  })
+}
+
+export const evidenceOf = (topic: TestCheckpointTopic, registry: Pick<TestRegistry, 'state'>): Evidence[] =>
+  checkpointsWithEvidence(topic, registry).flatMap(({ evidence }) => evidence)
 
 /** One lane, five authorities, of which the fifth came later. Authority 2 seals what was never sent and is rejected by three; 4 accepts
  *  that with two verdicts; 5 accepts the block that becomes final twice, the second time after its certificate. */

@@ -74,21 +74,23 @@ export interface Queried {
 export interface QueriedOptions {
   readonly access?: AccessOptions
   readonly logger?: Logger
+  /** Default: the small one, and what is written by hand. */
+  readonly chain?: BilledChain
   /** Of a statement whose answer is bounded. Default: 5 s. */
   readonly statementMillis?: number
 }
 
 const OPEN: AccessOptions = { keys: undefined, ratePerSecond: 0 }
 
-export async function openQueried({ access = OPEN, logger, statementMillis = 5_000 }: QueriedOptions = {}): Promise<Queried> {
+export async function openQueried(options: QueriedOptions = {}): Promise<Queried> {
+  const { access = OPEN, logger, statementMillis = 5_000, chain = chainOf() } = options
   const silent = pino({ level: 'silent' })
-  const chain = chainOf()
   const testDatabase = await createTestDatabase()
   const writing = new Database({ url: testDatabase.writerUrl, logger: silent, connections: 4 })
   await chain.write(writing)
   await writing.close()
   await withClient(testDatabase.adminUrl, async (admin) => {
-    for (const statement of BY_HAND) await admin.query(statement)
+    for (const statement of options.chain === undefined ? BY_HAND : ['ANALYZE']) await admin.query(statement)
   })
   const database = new ReadOnlyDatabase({
     ...{ url: testDatabase.writerUrl, logger: logger ?? silent, connections: 4, statementMillis },

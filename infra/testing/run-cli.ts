@@ -38,7 +38,9 @@ function capture(name: 'stdout' | 'stderr', said: Record<'stdout' | 'stderr', st
 /** Runs a command that must succeed, and gives what it printed on stdout. */
 export async function cliMust(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCli(...args)
-  if (code !== 0)
-    throw new Error(`meterchain ${args.join(' ')} ended with ${code}:\n${stderr.slice(-3_000)}${stdout.slice(-3_000)}`)
+  if (code !== 0) throw new Error(`meterchain ${args.join(' ')} ended with ${code}:\n${endsOf(stderr)}\n${endsOf(stdout)}`)
   return stdout
 }
+
+/** What went wrong stands first or last. */
+const endsOf = (text: string): string => (text.length < 5_000 ? text : `${text.slice(0, 2_000)} … ${text.slice(-3_000)}`)

@@ -14,7 +14,8 @@ import { bills } from './0012-bills.js'
 import { packed } from './0013-packed.js'
 import { checkpointEvidence } from './0014-checkpoint-evidence.js'
 import { packedDays } from './0015-days.js'
-import { between } from './0016-between.js'
+import { checkpointsView } from './0016-checkpoints-view.js'
+import { between } from './0017-between.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -33,7 +34,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0013-packed': packed,
   '0014-checkpoint-evidence': checkpointEvidence,
   '0015-days': packedDays,
-  '0016-between': between,
+  '0016-checkpoints-view': checkpointsView,
+  '0017-between': between,
 }
 
 /** Compiled in: no file is looked for at run time. */

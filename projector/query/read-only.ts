@@ -67,10 +67,12 @@ export class ReadOnlyDatabase implements RowSource {
     return told(async () => (await this.#pool.query<Row>(text, [...values])).rows)
   }
 
-  /** A bounded number of rows, as text. Rejects as `rows` does, and with ValueError. */
-  async textRows(text: string, values: readonly unknown[]): Promise<TextRow[]> {
+  /** A bounded number of rows, as text. Rejects as `rows` does, and with ValueError. `isCostly`: it has the time of a stream, and takes
+   *  the connection of one. */
+  async textRows(text: string, values: readonly unknown[], isCostly = false): Promise<TextRow[]> {
     const query = { text, values: [...values], rowMode: 'array' as const, types: AS_TEXT }
-    return told(async () => (await this.#pool.query<(string | null)[]>(query)).rows)
+    const pool = isCostly ? this.#streams : this.#pool
+    return told(async () => (await pool.query<(string | null)[]>(query)).rows)
   }
 
   /** Any number of rows, as text, some hundred of which are held at a time. Rejects, as `next` does, as `textRows` does. */

@@ -5,10 +5,11 @@ import { firstIssue } from '../check-form.js'
 import { LIMITS } from '../limits.js'
 import { dayOfDate } from './civil.js'
 
+/** UTF-16 units: zod's own lengths are of code points or of units, by its version. */
+const NAME_UNITS = 64
 const line = z
   .string()
-  .min(1)
-  .max(64)
+  .refine((text) => text.length >= 1 && text.length <= NAME_UNITS, `a name of 1 to ${NAME_UNITS} UTF-16 units`)
   .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), 'no control characters')
 const OBIS_BYTE = '(?:0|[1-9]\\d?|1\\d\\d|2[0-4]\\d|25[0-5])'
 const obis = z

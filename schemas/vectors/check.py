@@ -4,6 +4,10 @@
     python3 schemas/vectors/check.py [folder with other vectors of the same form]
 """
 import base64
+import datetime
+import decimal
+import fractions
+import functools
 import hashlib
 import json
 import pathlib
@@ -294,6 +298,7 @@ def is_valid_key(key):
     return keys_seen[key]
 
 
+@functools.lru_cache(maxsize=None)
 def verify(signature, message, key):
     """4.4"""
     if len(signature) != 64:
@@ -1292,6 +1297,529 @@ def is_void(file, registry, having, total, originals):
     return ids == sorted(set(ids)) and 3 * sum(having[each]["weight"] for each in ids) >= total
 
 
+# --- 18. Tariffs and bills ---------------------------------------------------------------------------------------------------
+
+OBIS_BYTE = "(?:0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
+OBIS_CODE = re.compile(r"{0}-{0}:{0}\.{0}\.{0}\*{0}".format(OBIS_BYTE))
+CLOCK = re.compile("(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+MONTH_DAY = re.compile("(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
+DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+EPOCH = datetime.date(1970, 1, 1)
+DAY = 86_400
+FOREVER = float("inf")
+NO_ZONE = ("UTC", "Etc/UTC")
+
+
+class Canonical:
+    """Whether a JSON text is the one that ECMAScript writes for its value."""
+
+    def __init__(self):
+        self.holds = True
+
+    def pairs(self, pairs):
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            self.holds = False
+        # such names come first, in their order as numbers
+        numbers = sorted((name for name in names if re.fullmatch("0|[1-9][0-9]{0,9}", name)), key=int)
+        return {name: dict(pairs)[name] for name in numbers + [each for each in names if each not in numbers]}
+
+    def integer(self, text):
+        value = int(text)
+        shown = str(int(decimal.Decimal(repr(float(value))))) if abs(value) < 10 ** 21 else None
+        self.holds = self.holds and shown == text
+        return value
+
+    def real(self, text):
+        value = float(text)
+        self.holds = self.holds and repr(value) == text and not text.endswith(".0")
+        return value
+
+    @staticmethod
+    def constant(text):
+        raise ValueError(text)
+
+
+def read_document(text):
+    """18.1: the document, and None; or None and why it says nothing."""
+    canonical = Canonical()
+    try:
+        value = json.loads(text, object_pairs_hook=canonical.pairs, parse_int=canonical.integer, parse_float=canonical.real,
+                           parse_constant=canonical.constant)
+    except ValueError:
+        return None, "not-json"
+    shown = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    shown = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", shown)
+    if not canonical.holds or shown != text:
+        return None, "not-canonical"
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in FORMS:
+        return None, "unknown-kind"
+    return (value, None) if FORMS[kind](value) else (None, "bad-form")
+
+
+def is_int(value, low, high):
+    return type(value) is int and low <= value <= high
+
+
+def is_text(value, pattern):
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def consists_of(value, needed, optional=()):
+    return isinstance(value, dict) and set(needed) <= set(value) <= set(needed) | set(optional)
+
+
+def is_list(value, low, high):
+    return isinstance(value, list) and low <= len(value) <= high
+
+
+def is_price(value):
+    return is_int(value, -10 ** 12, 10 ** 12)
+
+
+def is_name(value):
+    if not isinstance(value, str) or re.search("[\0-\x1f\x7f-\x9f\ud800-\udfff]", value):
+        return False
+    return 1 <= len(value.encode("utf-16-le")) // 2 <= 64
+
+
+def date_of(text):
+    """The day, counted from 1970, or None."""
+    try:
+        return (datetime.date.fromisoformat(text) - EPOCH).days if is_text(text, DATE) else None
+    except ValueError:
+        return None
+
+
+MONEY = ("version", "kind", "currency", "decimals", "priceScaler", "standing", "zones")
+
+
+def is_money(plan, *zone_fields):
+    zones = plan["zones"]
+    return (plan["version"] == 1 and type(plan["version"]) is int and is_text(plan["currency"], re.compile("[A-Z]{3}"))
+            and is_int(plan["decimals"], 0, 4) and is_int(plan["priceScaler"], -9, 0) and is_price(plan["standing"])
+            and is_list(zones, 1, 8)
+            and all(consists_of(each, ("name", "price", *zone_fields)) and is_name(each["name"]) and is_price(each["price"]) for each in zones)
+            and len({each["name"] for each in zones}) == len(zones))
+
+
+def is_rule(rule, zones):
+    if not consists_of(rule, ["zone"], ["days", "holidays", "season", "hours"]) or not is_int(rule["zone"], 0, zones - 1):
+        return False
+    if "days" in rule and not is_text(rule["days"], re.compile("(?=.)1?2?3?4?5?6?7?")):
+        return False
+    if "holidays" in rule and type(rule["holidays"]) is not bool:
+        return False
+    for name, pattern in (("season", MONTH_DAY), ("hours", CLOCK)):
+        if name in rule:
+            ends = rule[name]
+            if not consists_of(ends, ("from", "to")) or not all(is_text(each, pattern) for each in ends.values()):
+                return False
+    return "hours" not in rule or rule["hours"]["from"] not in ("24:00", rule["hours"]["to"])
+
+
+def is_interval_plan(plan):
+    if not consists_of(plan, (*MONEY, "measures", "schedule", "holidays", "signal")) or not is_money(plan):
+        return False
+    days = [date_of(each) for each in plan["holidays"]] if is_list(plan["holidays"], 0, 400) else [None]
+    return (is_text(plan["measures"], OBIS_CODE) and type(plan["signal"]) is bool and is_list(plan["schedule"], 0, 64)
+            and all(is_rule(each, len(plan["zones"])) for each in plan["schedule"])
+            and None not in days and all(a < b for a, b in zip(days, days[1:])))
+
+
+def is_register_plan(plan):
+    if not consists_of(plan, MONEY) or not is_money(plan, "register"):
+        return False
+    registers = [each["register"] for each in plan["zones"]]
+    return all(is_text(each, OBIS_CODE) for each in registers) and len(set(registers)) == len(registers)
+
+
+def is_signal(value):
+    return (consists_of(value, ("version", "kind", "step", "zones")) and is_int(value["version"], 1, 1)
+            and is_int(value["step"], 1, DAY) and is_text(value["zones"], re.compile("[0-7-]+")))
+
+
+def is_time_zone(value):
+    if not consists_of(value, ("version", "kind", "offset", "transitions")) or not is_int(value["version"], 1, 1):
+        return False
+    if not is_int(value["offset"], -DAY, DAY) or not is_list(value["transitions"], 0, 500):
+        return False
+    if not all(is_list(each, 2, 2) and is_int(each[0], 0, SECONDS) and is_int(each[1], -DAY, DAY) for each in value["transitions"]):
+        return False
+    times = [each[0] for each in value["transitions"]]
+    return all(a < b for a, b in zip(times, times[1:]))
+
+
+FORMS = {"interval-plan": is_interval_plan, "register-plan": is_register_plan, "signal": is_signal, "time-zone": is_time_zone}
+
+
+def holding(dated):
+    """18.2: (from, to, index, value) in their order; `dated`: (validFrom, index, value)."""
+    newest = {}
+    for start, index, value in sorted(dated, key=lambda each: each[:2]):
+        newest[start] = (index, value)
+    starts = sorted(newest)
+    return [(start, end, *newest[start]) for start, end in zip(starts, starts[1:] + [FOREVER])]
+
+
+def at(periods, moment):
+    return next((each for each in periods if each[0] <= moment < each[1]), None)
+
+
+class BillOf:
+    """`documents`, `assignments`: as in the vectors; `readings`: decoded, of each meter."""
+
+    def __init__(self, point, month, documents, assignments, readings):
+        self.read = [(each, read_document(each["document"])[0]) for each in documents]
+        first = datetime.date.fromisoformat(f"{month}-01")
+        self.first, self.end = (first - EPOCH).days, ((first + datetime.timedelta(31)).replace(day=1) - EPOCH).days
+        self.periods = []  # (meter, usage point, from, to)
+        for meter in dict.fromkeys(each["meter"] for each in assignments):
+            facts = [(each["validFrom"], each["index"], each["usagePoint"]) for each in assignments if each["meter"] == meter]
+            self.periods += [(meter, value, start, end) for start, end, _, value in holding(facts) if value["id"] == point]
+        self.sums, self.problems, self.covered = {}, set(), 0
+        for meter, all_of_it in readings.items():
+            self.take_intervals(meter, all_of_it)
+            self.take_registers(meter, all_of_it)
+
+    def named(self, name, *kinds):
+        return [(each["validFrom"], each["index"], value) for each, value in self.read
+                if value is not None and value["kind"] in kinds and each["plan"] == name]
+
+    def spans(self, zone):
+        """18.3: (from, to, offset, whether it was published)"""
+        if zone in NO_ZONE:
+            return [(0, FOREVER, 0, True)]
+        versions = holding(self.named(zone, "time-zone"))
+        spans = [(0, versions[0][0] if versions else FOREVER, 0, False)]
+        for start, end, _, value in versions:
+            parts = [[0, value["offset"]], *value["transitions"]]
+            for (since, offset), until in zip(parts, [each[0] for each in parts[1:]] + [FOREVER]):
+                spans.append((max(since, start), min(until, end), offset, True))
+        return [each for each in spans if each[0] < each[1]]
+
+    def placed(self, meter, moment):
+        """The zone's name, offset, whether that is published, and the plan's index, name and document; or None."""
+        period = next((each for each in self.periods if each[0] == meter and each[2] <= moment < each[3]), None)
+        if period is None:
+            return None
+        plan, zone = period[1]["plan"], period[1]["zone"]
+        version = at(holding(self.named(plan, "interval-plan", "register-plan")), moment)
+        span = next((each for each in reversed(self.spans(zone)) if each[0] <= moment), None)
+        if version is None or span is None:
+            return None
+        return span[2], span[3], version[2], plan, version[3]
+
+    def is_mine(self, moment, offset, is_published):
+        is_mine = self.first <= (moment + offset) // DAY < self.end
+        if is_mine and not is_published:
+            self.problems.add("time-zone-not-published")
+        return is_mine
+
+    def take_intervals(self, meter, readings):
+        for each in held_intervals(readings):
+            found = self.placed(meter, each["start"])
+            if found is None:
+                continue
+            offset, is_published, index, plan, document = found
+            if document["kind"] != "interval-plan" or document["measures"] != each["obis"]:
+                continue
+            if not self.is_mine(each["start"], offset, is_published):
+                continue
+            if each["unit"] != 30:
+                self.problems.add("wrong-unit")
+                continue
+            self.covered += each["step"]
+            zone = self.zone_at(document, plan, each["start"], offset)
+            self.sum(index, plan, document, zone, energy(each), 8 <= each["quality"] <= 13 or each["quality"] == 16)
+
+    def take_registers(self, meter, readings):
+        last = {}
+        for each in held_registers(readings):
+            before, last[each["obis"]] = last.get(each["obis"]), each
+            found = self.placed(meter, before["at"]) if before is not None else None
+            if found is None:
+                continue
+            offset, is_published, index, plan, document = found
+            zone = next((n for n, one in enumerate(document["zones"]) if one.get("register") == each["obis"]), None)
+            if document["kind"] != "register-plan" or zone is None or not self.is_mine(before["at"], offset, is_published):
+                continue
+            if before["unit"] != 30 or each["unit"] != 30:
+                self.problems.add("wrong-unit")
+            elif energy(each) < energy(before):
+                self.problems.add("register-fell")
+            else:
+                self.sum(index, plan, document, zone, energy(each) - energy(before), False)
+
+    def sum(self, index, plan, document, zone, value, is_estimated):
+        line = self.sums.setdefault((index, zone), {"plan": plan, "document": document, "energy": 0, "estimated": 0, "count": 0})
+        line["energy"] += value
+        line["estimated"] += value if is_estimated else 0
+        line["count"] += 1
+
+    def zone_at(self, plan, name, moment, offset):
+        """18.5"""
+        if plan["signal"]:
+            said = None
+            for start, index, signal in sorted(self.named(name, "signal"), key=lambda each: each[1]):
+                place = (moment - start) // signal["step"]
+                if moment >= start and place < len(signal["zones"]) and signal["zones"][place] != "-":
+                    said = int(signal["zones"][place])
+            if said is not None and said < len(plan["zones"]):
+                return said
+        day, second = divmod(moment + offset, DAY)
+        date = EPOCH + datetime.timedelta(day)
+        now, month_day, is_holiday = f"{second // 3600:02}:{second // 60 % 60:02}", f"{date:%m-%d}", str(date) in plan["holidays"]
+        for rule in plan["schedule"]:
+            if "days" in rule and str(date.isoweekday()) not in rule["days"]:
+                continue
+            if "holidays" in rule and rule["holidays"] != is_holiday:
+                continue
+            if "season" in rule:
+                low, high = rule["season"]["from"], rule["season"]["to"]
+                if not (low <= month_day <= high if low <= high else month_day >= low or month_day <= high):
+                    continue
+            if "hours" in rule:
+                low, high = rule["hours"]["from"], rule["hours"]["to"]
+                if not (low <= now < high if low < high else now >= low or now < high):
+                    continue
+            return rule["zone"]
+        return 0
+
+    def standing(self):
+        days = {}
+        for meter, usage_point, start, end in self.periods:
+            spans = self.spans(usage_point["zone"])
+            for day in range(self.first, self.end):
+                parts = [max(span[0], day * DAY - span[2]) for span in spans
+                         if max(span[0], day * DAY - span[2]) < min(span[1], (day + 1) * DAY - span[2])]
+                found = self.placed(meter, min(parts)) if parts and start <= min(parts) < end else None
+                if found is not None and found[4]["standing"] != 0:
+                    days.setdefault(found[2], (found, set()))[1].add(day)
+        for index, (found, dates) in sorted(days.items()):
+            yield index, found[3], found[4], len(dates)
+
+    def figures(self):
+        """18.6, 18.7, in the form of 18.9"""
+        lines = []
+        for (index, zone), each in sorted(self.sums.items(), key=lambda each: each[0]):
+            plan = each["document"]
+            one = plan["zones"][zone]
+            amount = each["energy"] * one["price"] * fractions.Fraction(10) ** plan["priceScaler"]
+            lines.append(self.line(each["plan"], index, zone, one["name"], plan, one["price"], each["count"], amount, each["energy"], each["estimated"]))
+        for index, name, plan, days in self.standing() if lines else ():
+            amount = days * plan["standing"] * fractions.Fraction(10) ** plan["priceScaler"]
+            lines.append(self.line(name, index, None, "standing", plan, plan["standing"], days, amount, 0, 0))
+        totals = []
+        for currency in sorted({each["currency"] for each in lines}):
+            mine = [each for each in lines if each["currency"] == currency]
+            digits = max(each["decimals"] for each in mine)
+            total = sum(fractions.Fraction(each["amount"]) for each in mine)
+            totals.append({"currency": currency, "amount": None if self.problems else digits_of(total, digits)})
+        return {"lines": lines, "totals": totals, "problems": sorted(self.problems)}
+
+    @staticmethod
+    def line(name, index, zone, zone_name, plan, price, count, amount, used, estimated):
+        scaled = abs(amount) * 10 ** plan["decimals"]
+        rounded = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator) * (1 if amount >= 0 else -1)
+        return {"plan": name, "event": index, "zone": zone, "name": zone_name, "kwh": digits_of(used, 12),
+                "estimatedKwh": digits_of(estimated, 12), "count": count, "price": price, "priceScaler": plan["priceScaler"],
+                "currency": plan["currency"], "decimals": plan["decimals"],
+                "amount": digits_of(fractions.Fraction(rounded, 10 ** plan["decimals"]), plan["decimals"])}
+
+
+def energy(value):
+    """kWh, exact"""
+    return value["value"] * fractions.Fraction(10) ** (value["scaler"] - 3)
+
+
+def digits_of(value, digits):
+    number = fractions.Fraction(value) * 10 ** digits
+    assert number.denominator == 1
+    text = str(abs(number.numerator)).zfill(digits + 1)
+    return ("-" if number < 0 else "") + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
+
+
+def obis_text(code):
+    return "{}-{}:{}.{}.{}*{}".format(*code)
+
+
+def intervals_of(reading):
+    for each in reading["profiles"]:
+        codes = [run["code"] for run in each["quality"] for _ in range(run["count"])]
+        for n, value in enumerate(each["values"]):
+            yield {"obis": obis_text(each["obis"]), "unit": each["unit"], "scaler": each["scaler"], "start": each["start"] + n * each["step"],
+                   "step": each["step"], "value": value, "quality": codes[n] if codes else 0, "sequence": reading["sequence"]}
+
+
+def held_intervals(readings):
+    """18.4"""
+    best, revising = {}, []
+    for reading in readings:
+        for each in intervals_of(reading):
+            rank = [each[name] for name in ("sequence", "unit", "scaler", "value", "step", "quality")]
+            key = (each["obis"], each["start"])
+            if key not in best or best[key][0] < rank:
+                best[key] = (rank, each)
+            if reading["revises"] is not None:
+                revising.append(each)
+    for _, each in best.values():
+        if not any(other["sequence"] > each["sequence"] and other["obis"] == each["obis"] and other["start"] < each["start"] + each["step"]
+                   and each["start"] < other["start"] + other["step"] for other in revising):
+            yield each
+
+
+def held_registers(readings):
+    best = {}
+    for reading in readings:
+        for each in reading["registers"]:
+            value = {**each, "obis": obis_text(each["obis"])}
+            rank = [reading["sequence"], each["unit"], each["scaler"], each["value"]]
+            key = (value["obis"], each["at"])
+            if key not in best or best[key][0] < rank:
+                best[key] = (rank, value)
+    return sorted((each for _, each in best.values()), key=lambda each: each["at"])
+
+
+BILL_FIELDS = {"version", "kind", "chainId", "point", "month", "lines", "totals", "problems", "checkpoint", "governance", "blocks", "registry", "meters"}
+
+
+class Refused(Exception):
+    pass
+
+
+def demand(holds):
+    if not holds:
+        raise Refused
+
+
+def bill_proof_gaps(file, genesis):
+    """18.9: sequences that are missing, as (meter, from, to); None: the file does not hold."""
+    try:
+        return checked_bill(file, genesis)
+    except (Refused, KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+def checked_bill(file, genesis):
+    demand(set(file) == BILL_FIELDS)
+    demand(consists_of(file["checkpoint"], ("note", "registrySize")))
+    registry = proof_begins(file, "bill", genesis, file["checkpoint"]["registrySize"])
+    head = None if registry is None else proved_head(file["checkpoint"], registry)
+    demand(head is not None)
+    size, root = head
+    blocks = [shown_block(each, registry, size, root) for each in file["blocks"]]
+    demand(0 <= file["registry"]["block"] < len(blocks))
+    named = blocks[file["registry"]["block"]][0]
+    demand(all(header["registrySize"] <= named["registrySize"] for header, _ in blocks))
+    events = shown_events(file["registry"]["events"], named)
+    enrolled = shown_enrolments(file, events)
+    first = datetime.date.fromisoformat(f"{file['month']}-01")
+    window = (((first - EPOCH).days - 1) * DAY, (((first + datetime.timedelta(31)).replace(day=1) - EPOCH).days + 1) * DAY)
+    readings, gaps = {}, []
+    for each in file["meters"]:
+        demand(set(each) == {"meter", "readings"})
+        readings[each["meter"]] = shown_readings(each, blocks, named, events, enrolled[each["meter"]], registry, window, gaps)
+    assignments = [{"index": index, "meter": meter, "validFrom": 0, "usagePoint": point} for meter, (index, _, point) in enrolled.items()]
+    for index, (kind, content) in events.items():
+        if kind == "AssignUsagePoint":
+            demand(content["usagePoint"]["id"] != file["point"] or content["meter"] in enrolled)
+            assignments += [{"index": index, **content}] if content["meter"] in enrolled else []
+    documents = [{"index": index, **content} for index, (kind, content) in events.items() if kind == "PublishTariff"]
+    bill = BillOf(file["point"], file["month"], documents, assignments, readings)
+    demand(bill.figures() == {name: file[name] for name in ("lines", "totals", "problems")})
+    return gaps
+
+
+def siblings(path):
+    return [bytes.fromhex(each) for each in path]
+
+
+def shown_block(block, registry, size, root):
+    demand(set(block) == {"header", "parentVerdict", "notCounted", "index", "path"})
+    header = decode(Header, bytes.fromhex(block["header"]))
+    demand(header is not None and header["version"] == 18 and 0 <= header["lane"] < registry.lanes)
+    verdict = verdict_hash(bytes.fromhex(block["parentVerdict"]), block["notCounted"])
+    leaf = encode_varint(23) + encode_varint(header["lane"]) + encode_varint(header["height"]) + block_hash(bytes.fromhex(block["header"])) + verdict
+    demand(includes(leaf_hash(leaf), block["index"], size, siblings(block["path"]), root))
+    return header, {each["entry"] for each in block["notCounted"]}
+
+
+def shown_events(events, named):
+    shown, last = {}, -1
+    for each in events:
+        demand(set(each) == {"index", "body", "path"} and each["index"] > last)
+        last = each["index"]
+        body = bytes.fromhex(each["body"])
+        demand(includes(leaf_hash(body), last, named["registrySize"], siblings(each["path"]), named["registryRoot"]))
+        event = decode(EventBody, body)
+        demand(event is not None and event["version"] == 20)
+        (shown[last],) = event["content"].items()
+    return shown
+
+
+def shown_enrolments(file, events):
+    """Event, key and usage point of each meter."""
+    demand(set(file["registry"]) == {"block", "events", "enrolments"} and len(file["registry"]["enrolments"]) == len(file["meters"]))
+    enrolled, last = {}, ""
+    for each, of in zip(file["registry"]["enrolments"], file["meters"]):
+        demand(of["meter"] > last)
+        last = of["meter"]
+        kind, content = events[each["event"]]
+        data = bytes.fromhex(each["meter"])
+        meter = decode(EnrolledMeter, data)
+        demand(kind == "EnrolMeters" and meter is not None and meter["meter"] == last)
+        demand(includes(leaf_hash(data), each["leafIndex"], content["count"], siblings(each["path"]), content["root"]))
+        enrolled[last] = each["event"], meter["key"], meter["usagePoint"]
+    return enrolled
+
+
+def shown_readings(of, blocks, named, events, enrolled, registry, window, gaps):
+    keys = [{"key": enrolled[1], "fromSequence": 0, "since": enrolled[0] + 1}]
+    keys += [{**content, "since": index + 1} for index, (kind, content) in events.items()
+             if kind == "RotateMeterKey" and content["meter"] == of["meter"]]
+    shown = []
+    for each in of["readings"]:
+        data = bytes.fromhex(each["bytes"])
+        signed = decode(SignedReading, data)
+        demand(signed is not None and len(data) <= 65_536 and is_within_limits(signed["reading"]))
+        reading, leaf, is_counted = signed["reading"], leaf_hash(data), set(each) == {"bytes", "block", "index", "path"}
+        demand(reading["meter"] == of["meter"] and (is_counted or set(each) == {"bytes"}))
+        size = named["registrySize"]
+        if is_counted:
+            demand(0 <= each["block"] < len(blocks))
+            header, not_counted = blocks[each["block"]]
+            size = header["registrySize"]
+            demand(each["index"] not in not_counted and lane_of(of["meter"], registry.lanes) == header["lane"])
+            demand(includes(leaf, each["index"], header["count"], siblings(each["path"]), header["root"]))
+        key = registry.key_for({"keys": keys}, reading["sequence"], size)
+        demand(verify(signed["signature"], tag("reading") + registry.chain_id + data[:-64], key))
+        shown.append((reading, leaf, is_counted))
+    counted = [reading for reading, _, is_counted in shown if is_counted]
+    ends = register_ends(counted, window)
+    for (reading, leaf, is_counted), after in zip(shown, [each[0] for each in shown[1:]] + [None]):
+        if after is not None:
+            demand(after["sequence"] > reading["sequence"])
+            if after["sequence"] > reading["sequence"] + 1:
+                gaps.append((of["meter"], reading["sequence"] + 1, after["sequence"] - 1))
+        demand(is_counted or (not is_about(reading, window, ends) and after is not None and after["previous"] == leaf))
+    return counted
+
+
+def register_ends(readings, window):
+    values = [(obis_text(each["obis"]), each["at"]) for reading in readings for each in reading["registers"]]
+    codes = {code for code, moment in values if window[0] <= moment < window[1]}
+    return {code: min([moment for each, moment in values if each == code and moment >= window[1]], default=FOREVER) for code in codes}
+
+
+def is_about(reading, window, ends):
+    if any(each["start"] < window[1] and each["start"] + each["step"] * len(each["values"]) > window[0] for each in reading["profiles"]):
+        return True
+    return any(window[0] <= each["at"] < window[1] or window[1] <= each["at"] <= ends.get(obis_text(each["obis"]), -1)
+               for each in reading["registers"])
+
+
 # --- The vectors -------------------------------------------------------------------------------------------------------------
 
 def raw(text):
@@ -1522,8 +2050,37 @@ def check_checkpoint_proofs():
             same(f"proof of {kind}: {case['name']}", holds(case["file"], raw(vectors["genesis"])), case["holds"])
 
 
+def changed(file, changes):
+    file = json.loads(json.dumps(file))
+    for each in changes:
+        inside = file
+        for name in each["at"][:-1]:
+            inside = inside[name]
+        if "to" in each:
+            inside[each["at"][-1]] = each["to"]
+        else:
+            del inside[each["at"][-1]]
+    return file
+
+
+def check_bills():
+    vectors = load("bills")
+    for case in vectors["documents"]:
+        same(f"document: {case['name']}", read_document(case["document"])[1], case["fault"])
+    for case in vectors["bills"]:
+        readings = {}
+        for each in case["readings"]:
+            reading = decode(Reading, raw(each))
+            readings.setdefault(reading["meter"], []).append(reading)
+        bill = BillOf(case["point"], case["month"], case["documents"], case["assignments"], readings)
+        same(f"bill: {case['name']}", {**bill.figures(), "covered": bill.covered}, {name: case[name] for name in ("lines", "totals", "problems", "covered")})
+    for case in vectors["proofs"]:
+        gaps = bill_proof_gaps(changed(vectors["proof"], case["changes"]), raw(vectors["genesis"]))
+        same(f"proof of a bill: {case['name']}", (gaps == [], gaps is not None), (case["holds"], case["holdsWithGaps"]))
+
+
 if __name__ == "__main__":
     for check in (check_records, check_hashes, check_signatures, check_merkle, check_turns, check_meter_chains, check_registry, check_chain,
-                  check_checkpoints, check_evidence, check_checkpoint_proofs):
+                  check_checkpoints, check_evidence, check_checkpoint_proofs, check_bills):
         check()
     print(f"all vectors hold: {checks} checks")

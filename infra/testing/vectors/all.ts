@@ -1,4 +1,5 @@
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from '../../../schemas/avsc.js'
+import { billVectors } from './bills.js'
 import { chainVectors } from './chain.js'
 import { checkpointEvidenceVectors } from './checkpoint-evidence.js'
 import { checkpointProofVectors } from './checkpoint-proofs.js'
@@ -25,6 +26,7 @@ export function vectorFiles(): Map<string, string> {
     evidence: evidenceVectors(),
     'checkpoint-evidence': checkpointEvidenceVectors(),
     'checkpoint-proofs': checkpointProofVectors(),
+    bills: billVectors(),
   }
   return new Map(Object.entries(made).map(([name, value]) => [`${name}.json`, frozenText(value)]))
 }

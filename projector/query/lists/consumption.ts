@@ -32,11 +32,6 @@ const INTERVALS = {
     ...named('stepSeconds', 'value', 'unit', 'kwh', 'quality', 'plan', 'sequence', 'lane', 'height', 'entry'),
   },
   nullable: ['kwh'],
-  order: [
-    ['interval_start', 'timestamptz'],
-    ['meter', 'text'],
-    ['obis', 'text'],
-  ],
 } as const satisfies Partial<List>
 
 const REGISTERS = {
@@ -47,12 +42,15 @@ const REGISTERS = {
   },
   nullable: ['kwh'],
   query: { ...times('read_at'), ...OBIS },
-  order: [
-    ['read_at', 'timestamptz'],
+} as const satisfies Partial<List>
+
+const byMeter = (time: string) =>
+  [
+    [time, 'timestamptz'],
     ['meter', 'text'],
     ['obis', 'text'],
-  ],
-} as const satisfies Partial<List>
+  ] as const
+const byPoint = (time: string) => [['usage_point', 'text'], ...byMeter(time)] as const
 
 const DAILY = {
   scope: 'readings',
@@ -64,8 +62,8 @@ const DAILY = {
   ),
   nullable: ['kwh'],
   order: [
-    ['day', 'date'],
     ['usage_point', 'text'],
+    ['day', 'date'],
     ['obis', 'text'],
     ['plan', 'text'],
     ['feeder', 'text'],
@@ -113,11 +111,13 @@ export const CONSUMPTION: readonly List[] = [
     ...{ path: '/v1/usage-points/:id/intervals', operationId: 'listIntervalsOfUsagePoint' },
     ...{ summary: 'Interval data of a usage point, through exchanges of its meter', of: POINT_PATH, within: WITHIN_POINT },
     query: { ...times('interval_start'), ...OBIS },
+    order: byPoint('interval_start'),
   },
   {
     ...REGISTERS,
     ...{ path: '/v1/usage-points/:id/registers', operationId: 'listRegistersOfUsagePoint' },
     ...{ summary: 'Register readings of a usage point', of: POINT_PATH, within: WITHIN_POINT },
+    order: byPoint('read_at'),
   },
   {
     ...DAILY,
@@ -148,11 +148,13 @@ export const CONSUMPTION: readonly List[] = [
     ...{ path: '/v1/meters/:id/intervals', operationId: 'listIntervalsOfMeter' },
     ...{ summary: 'Interval data of a meter', of: METER_PATH, within: WITHIN_METER },
     query: { ...times('interval_start'), ...OBIS },
+    order: byMeter('interval_start'),
   },
   {
     ...REGISTERS,
     ...{ path: '/v1/meters/:id/registers', operationId: 'listRegistersOfMeter' },
     ...{ summary: 'Register readings of a meter', of: METER_PATH, within: WITHIN_METER },
+    order: byMeter('read_at'),
   },
   {
     ...INTERVALS,
@@ -162,8 +164,8 @@ export const CONSUMPTION: readonly List[] = [
       summary: 'Interval data of all meters, of some days',
       mostDays: 31,
     },
-    from: (given) => `analytics.intervals_between(${given('from')}, ${given('to')}, ${given('feeder') ?? 'NULL'})`,
     query: { ...times('interval_start', true), ...OBIS, ...PLACE },
+    order: byPoint('interval_start'),
   },
   {
     ...DAILY,

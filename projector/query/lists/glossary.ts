@@ -74,7 +74,7 @@ export const GLOSSARY = {
   document: text('as it was published: JSON, see schemas/SPEC.md, section 18'),
   // blocks
   lane: integer('lane'),
-  height: integer('height of the block, or of the checkpoint'),
+  height: integer('height of the block, or of the checkpoint; of evidence of a split view the size of both heads'),
   entry: integer('entry of the block, from 0: /v1/lanes/{lane}/blocks/{height}/entries/{entry} gives its leaf hash'),
   hash: text('hash, hexadecimal'),
   previous: text('hash of the block before, hexadecimal'),
@@ -126,8 +126,9 @@ export const GLOSSARY = {
   faults: texts('why it was rejected'),
   rejectedBy: texts('authorities that rejected it'),
   foundAt: time('when the log took the newest of its originals'),
-  finalHeight: integer('height of the final block that it was found up to'),
-  number: integer('place among what was found up to that block, from 0'),
+  topic: text('where its originals stand: chain or checkpoints'),
+  finalHeight: integer('height of the final block, or checkpoint, that it was found up to'),
+  number: integer('place among what was found up to there, from 0'),
 } as const satisfies Readonly<Record<string, Meaning>>
 
 export type Name = keyof typeof GLOSSARY

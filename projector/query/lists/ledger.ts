@@ -48,12 +48,12 @@ export const LEDGER: readonly List[] = [
     from: () => 'analytics.evidence',
     columns: named(
       ...(['evidence', 'kind', 'authority', 'lane', 'height', 'block', 'faults', 'rejectedBy', 'foundAt'] as const),
-      ...(['finalHeight', 'number'] as const),
+      ...(['finalHeight', 'number', 'topic'] as const),
     ),
     nullable: ['faults', 'rejectedBy', 'foundAt'],
     query: {
       authority: equal('authority', 'of this authority alone'),
-      kind: equal('kind', 'of this kind alone', choice('void-block', 'contradiction')),
+      kind: equal('kind', 'of this kind alone', choice('void-block', 'contradiction', 'split-view')),
     },
     order: [
       ['lane', 'int8'],

@@ -22,7 +22,7 @@ export interface List {
   readonly summary: string
   readonly description?: string
   readonly scope: Scope
-  /** What is selected from: views of `analytics` alone. */
+  /** What is selected from: views of `analytics`. */
   from(given: Given): string
   /** Name in answers → SQL. */
   readonly columns: Partial<Record<Name, string>>
@@ -31,11 +31,15 @@ export interface List {
   /** Of the path. */
   readonly of?: Readonly<Record<string, Parameter>>
   readonly query: Readonly<Record<string, Parameter>>
-  /** SQL that tells any two rows apart and is never null, with its type. */
+  /** SQL that tells any two rows apart and is never null, with its type. The first is one by which an index can find rows, so that what
+   *  a page costs does not grow with the table: of 1,000 meters and 45 days of quarter-hours a page of intervals or of days comes in
+   *  40 ms by usage point first, and in 17 s by time first. */
   readonly order: readonly (readonly [sql: string, type: string])[]
   readonly isNewestFirst?: boolean
   /** What must be there for the list to be: a statement that then has a row, over the path's parameters. */
   readonly within?: { readonly exists: string; missing(values: Readonly<Record<string, unknown>>): string }
+  /** Whether a page takes a connection and the time of a stream. */
+  readonly isCostly?: boolean
   /** Longest time from `from` to `to`, days. */
   readonly mostDays?: number
 }
@@ -81,6 +85,8 @@ export function statementOf(list: List, asked: Values, { after, limit }: Part): 
   const [direction, beyond] = list.isNewestFirst ? ['DESC', '<'] : ['ASC', '>']
   if (after !== undefined) {
     const border = list.order.map(([, type], at) => bind(after[at] ?? '', type))
+    // the same again of the first alone: it comes below groupings, where that of all does not
+    conditions.push(`${list.order[0]?.[0]} ${beyond}= ${border[0]}`)
     conditions.push(`(${list.order.map(([sql]) => sql).join(', ')}) ${beyond} (${border.join(', ')})`)
   }
   const columns = columnsOf(list).map(({ name, kind }) => selected(kind, list.columns[name] ?? ''))

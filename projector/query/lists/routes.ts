@@ -69,7 +69,7 @@ async function page(
   const columns = columnsOf(list)
   // one more than is given tells whether there is a next page
   const { text, values: bound } = statementOf(list, values, { after, limit: limit + 1 })
-  const rows = await database.textRows(text, bound)
+  const rows = await database.textRows(text, bound, list.isCostly)
   const given = rows.slice(0, limit)
   const last = rows.length > limit ? given.at(-1) : undefined
   return {
