@@ -15,6 +15,7 @@ import { type PlainLog, plainCursorOf, plainOutsidePart, plainParts } from './au
 import { referencesPart } from './audit/references.js'
 import { registryParts, registrySize } from './audit/registry.js'
 import { type PlainSource, plainPartitions, readCursors } from './cursors.js'
+import { readUnfilled } from './projections/unfilled.js'
 import { storable } from './rows/storable.js'
 import { CHAINS } from './rows/tables.js'
 
@@ -54,6 +55,8 @@ export interface AuditResult {
   readonly rowsCompared: number
   readonly differences: readonly Difference[]
   readonly differenceCount: number
+  /** Tables that wait for a replay (`projector/projections/`), and were not looked at. */
+  readonly unfilled: readonly string[]
 }
 
 /** The tables are read in one snapshot, up to the heights of the cursors in it, so the projector may go on meanwhile. */
@@ -73,7 +76,8 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
       if (comparison.differenceCount > before) await options.onDifferent?.(part)
     }
     const { rowsCompared, differences, differenceCount } = comparison
-    return { rowsCompared, differences, differenceCount }
+    const unfilled = [...(await readUnfilled(client))]
+    return { rowsCompared, differences, differenceCount, unfilled }
   } finally {
     await client.end()
   }

@@ -214,7 +214,7 @@ test('packing changes no answer of any view, nor any interval, whatever meters s
         await client.query('ANALYZE')
         const flat = await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM store.intervals`)
         const before = await answers(client)
-        await migrateTo(client, '0017-between')
+        await migrateTo(client, '0019-between')
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
         for (const [from, to] of TIMES) {

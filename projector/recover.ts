@@ -6,7 +6,8 @@ import type { RegistryState } from '../schemas/registry/state.js'
 import { readCertified } from './certified.js'
 import { adoptChain, type Cursor, chainCursor, positionOf, readCursors, setCursor } from './cursors.js'
 import type { Database } from './database.js'
-import { BLOCK_TABLES } from './rows/tables.js'
+import { PROJECTIONS } from './projections/all.js'
+import { BLOCK_TABLES } from './rows/block-tables.js'
 
 export interface Recovered {
   /** By lane. */
@@ -88,7 +89,8 @@ const MISSING = /^(3F000|42P01)$/
 
 async function requireTables(client: ClientBase): Promise<void> {
   try {
-    await client.query('SELECT FROM ledger.cursors, store.checkpoint_evidence LIMIT 0')
+    const projected = PROJECTIONS.map(({ table }) => table.name)
+    await client.query(`SELECT FROM ${['ledger.cursors', 'ledger.unfilled', ...projected].join(', ')} LIMIT 0`)
   } catch (error) {
     if (!MISSING.test(String((error as { code?: unknown }).code))) throw error
     throw new Error(

@@ -5,8 +5,9 @@ import { BugError } from '../schemas/errors.js'
 import { chainCursor, moveCursor } from './cursors.js'
 import { copyRows } from './database.js'
 import { type BlockRows, type NumberOf, profileRows, projectBlock } from './project.js'
+import { PROJECTIONS } from './projections/all.js'
+import { BLOCK_TABLES } from './rows/block-tables.js'
 import {
-  BLOCK_TABLES,
   BLOCKS,
   type ChannelRow,
   EVIDENCE,
@@ -75,6 +76,12 @@ export async function writeBatch(client: ClientBase, { blocks, rows }: Batch, le
     EVIDENCE_RECORDS,
     rows.flatMap((each) => each.evidenceRecords),
   )
+  for (const { table, rowsOf } of PROJECTIONS)
+    await copyRows(
+      client,
+      table,
+      rows.flatMap((each) => [...rowsOf(each)]),
+    )
 }
 
 async function deleteBlocks(client: ClientBase, lane: number, first: bigint, last: bigint): Promise<void> {

@@ -1,4 +1,5 @@
-// Topic `checkpoints` in memory: checkpoints of made-up leaves that every authority accepts and signs, and whatever else a test appends.
+// Topic `checkpoints` in memory: checkpoints that every authority accepts and signs, and whatever else a test appends. Their leaves are the
+// final blocks that somebody has, else made up.
 
 import { CheckpointLog, checkpointLane } from '../../schemas/checkpoint/log.js'
 import { checkpointMessage, type TreeHead } from '../../schemas/checkpoint/note.js'
@@ -17,7 +18,7 @@ import {
   type Judgement,
   type NotCounted,
 } from '../../schemas/records.js'
-import type { LaneRecord } from '../chain/lane-reader.js'
+import type { Finalized, LaneRecord } from '../chain/lane-reader.js'
 import { sealBlock } from '../chain/sign-records.js'
 import { type KeyPair, sign } from '../crypto/sodium.js'
 import { TestLane } from './final-blocks.js'
@@ -43,7 +44,12 @@ export class TestCheckpointTopic {
   readonly #heights = new Map<number, bigint>()
   #taken = 0
 
-  constructor(private readonly registry: TestRegistry) {
+  /** `finalAt`: the final block of that lane and height. */
+  constructor(
+    private readonly registry: TestRegistry,
+    private readonly finalAt: (lane: number, height: bigint) => Pick<Finalized, 'hash' | 'verdictHash'> | undefined = () =>
+      undefined,
+  ) {
     this.#lane = new TestLane(registry, checkpointLane(registry.state.lanes))
     this.#log = new CheckpointLog(this.nodes, registry.state.lanes)
   }
@@ -70,7 +76,9 @@ export class TestCheckpointTopic {
   }
 
   leaf(lane: number, height: bigint): Buffer {
-    return encodeCheckpointLeaf({ lane, height, block: hash(`b ${lane} ${height}`), verdict: hash(`v ${lane} ${height}`) })
+    const made = { hash: hash(`b ${lane} ${height}`), verdictHash: hash(`v ${lane} ${height}`) }
+    const { hash: block, verdictHash: verdict } = this.finalAt(lane, height) ?? made
+    return encodeCheckpointLeaf({ lane, height, block, verdict })
   }
 
   /** A block of these entries that `authority` seals after the newest final one, whatever it is. */

@@ -53,9 +53,9 @@ async function isDropped(admin: pg.Client, database: string): Promise<boolean> {
 
 /** Another text of the migrations is another template. */
 function templateName(): string {
-  const folder = 'projector/migrations'
+  const folders = ['projector/migrations', 'projector/projections']
   const files = [
-    ...readdirSync(folder).map((name) => join(folder, name)),
+    ...folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))),
     'projector/migrate.ts',
     'projector/roles.ts',
     'schemas/faults.ts',

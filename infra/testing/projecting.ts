@@ -13,6 +13,7 @@ import { type AuditResult, audit } from '../../projector/audit.js'
 import { withClient } from '../../projector/migrate.js'
 import { type RunningProjector, startProjector } from '../../projector/run.js'
 import { encodeRejection } from '../../schemas/records.js'
+import type { Finalized } from '../chain/lane-reader.js'
 import { type Config, loadConfig } from '../config.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { createKafka } from '../kafka/client.js'
@@ -95,6 +96,8 @@ export class Projecting {
   #onFatal: (error: Error) => void = () => undefined
   #events = 0
   readonly #records = [0, 0]
+  /** By `lane/height`. */
+  readonly #finals = new Map<string, Finalized>()
   readonly #checkpoints: TestCheckpointTopic
   #sentCheckpoints = 0
   #isOver = false
@@ -105,7 +108,7 @@ export class Projecting {
     const { config, kafka, logger, registry } = parts
     this.config = config
     this.#lanes = [0, 1].map((lane) => new TestLane(registry, lane))
-    this.#checkpoints = new TestCheckpointTopic(registry)
+    this.#checkpoints = new TestCheckpointTopic(registry, (lane, height) => this.#finals.get(`${lane}/${height}`))
     this.#meters = Array.from({ length: METERS }, (_, i) => new SignedMeter(`meter-${i + 1}`, registry.chainId))
     this.#writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
   }
@@ -122,8 +125,8 @@ export class Projecting {
       ['checkpoints', Buffer.from('c')],
     ] as const)
       await producer.send({ topic: config.topicPrefix + topic, messages: [{ value, partition: 0 }] })
-    await this.sendCheckpoint()
     await this.sendBlocks(10)
+    await this.sendCheckpoint()
     await this.start()
     await this.running?.caughtUp()
   }
@@ -185,14 +188,15 @@ export class Projecting {
         const mine = this.#meters.filter((_, index) => index % LANES === lane.lane)
         const registers = [{ obis: Buffer.from([1, 0, 2, 8, 0, 255]), unit: 30, scaler: -3, at: 1_700_003_600 + i, value: i }]
         const entries = [...mine.map((meter) => meter.next({ registers })), Buffer.from('nonsense')]
-        lane.finalize(entries, [{ entry: mine.length, code: 1 }])
+        const finalized = lane.finalize(entries, [{ entry: mine.length, code: 1 }])
+        this.#finals.set(`${lane.lane}/${finalized.header.height}`, finalized)
         this.readings += mine.length
       }
       await this.#sendNew()
     }
   }
 
-  /** A checkpoint of made-up leaves, signed by all authorities. */
+  /** A checkpoint over the next block of each lane (of a made-up one where it was not sent), signed by all authorities. */
   async sendCheckpoint(): Promise<void> {
     const { producer, config } = this.parts
     this.#checkpoints.signAll(this.#checkpoints.cover())

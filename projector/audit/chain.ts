@@ -3,8 +3,9 @@ import { type Finalized, type LanePosition, LaneReader, type LaneRecord, laneRul
 import type { LaneRules } from '../../schemas/lane-fold.js'
 import type { RegistryState } from '../../schemas/registry/state.js'
 import { type BlockRows, profileRows, projectBlock, recordBytes, rowCount, type Series } from '../project.js'
+import { PROJECTIONS } from '../projections/all.js'
+import { BLOCK_TABLES } from '../rows/block-tables.js'
 import {
-  BLOCK_TABLES,
   BLOCKS,
   CHANNELS,
   type ChannelRow,
@@ -123,6 +124,7 @@ async function compareWindow(
   await compare(REJECTIONS, (each) => each.rejections)
   await compare(EVIDENCE, (each) => each.evidence)
   await compare(EVIDENCE_RECORDS, (each) => each.evidenceRecords)
+  for (const { table, rowsOf } of PROJECTIONS) await compare(table, (each) => [...rowsOf(each)])
 }
 
 /** Where the fold of a lane ended, and where its cursor stood then. */

@@ -1,4 +1,5 @@
 import type { Migration, MigrationProvider } from 'kysely'
+import { PROJECTIONS } from '../projections/all.js'
 import { ledger } from './0001-ledger.js'
 import { store } from './0002-store.js'
 import { analytics } from './0003-analytics.js'
@@ -15,7 +16,8 @@ import { packed } from './0013-packed.js'
 import { checkpointEvidence } from './0014-checkpoint-evidence.js'
 import { packedDays } from './0015-days.js'
 import { checkpointsView } from './0016-checkpoints-view.js'
-import { between } from './0017-between.js'
+import { unfilled } from './0017-unfilled.js'
+import { between } from './0019-between.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -35,7 +37,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0014-checkpoint-evidence': checkpointEvidence,
   '0015-days': packedDays,
   '0016-checkpoints-view': checkpointsView,
-  '0017-between': between,
+  '0017-unfilled': unfilled,
+  ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
+  '0019-between': between,
 }
 
 /** Compiled in: no file is looked for at run time. */

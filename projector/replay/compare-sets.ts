@@ -1,6 +1,8 @@
 /** Whether a replayed set holds what the live one holds, by the digests of their tables. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
+import { PROJECTIONS } from '../projections/all.js'
+import { readUnfilled } from '../projections/unfilled.js'
 import { ALL_TABLES } from '../rows/all-tables.js'
 import { ASSIGNMENTS, CHAINS, METERS, PAST_ASSIGNMENTS } from '../rows/tables.js'
 import { LIVE, REPLAYED } from '../schema-set.js'
@@ -60,13 +62,28 @@ export async function compareSets(
   }
 }
 
-/** Those that came with a newer program. */
+/** Those that came with a newer program. Throws Error where it made more of others than `meterchain migrate` has run for. */
 async function lackingTables(live: ClientBase): Promise<NotCompared[]> {
-  const { rows } = await live.query<{ table: string }>(
-    'SELECT name AS table FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL',
-    [ALL_TABLES.map(({ name }) => name)],
+  const missing = await missingTables(live)
+  const other = [...missing].find((name) => PROJECTIONS.every(({ table }) => table.name !== name) && name !== UNFILLED)
+  if (other !== undefined)
+    throw new Error(`the live tables are those of an older program, without ${other}: \`meterchain migrate\` first`)
+  const unfilled = missing.has(UNFILLED) ? [] : [...(await readUnfilled(live))]
+  const lacking = PROJECTIONS.map(({ table }) => table.name).filter((name) => missing.has(name))
+  return [
+    ...lacking.map((table) => ({ table, why: 'the live tables have none yet' })),
+    ...unfilled.map((table) => ({ table, why: 'the live one lacks the rows of older blocks' })),
+  ]
+}
+
+const UNFILLED = 'ledger.unfilled'
+
+async function missingTables(live: ClientBase): Promise<Set<string>> {
+  const { rows } = await live.query<{ name: string }>(
+    'SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL',
+    [[UNFILLED, ...ALL_TABLES.map(({ name }) => name)]],
   )
-  return rows.map(({ table }) => ({ table, why: 'the live tables have none yet' }))
+  return new Set(rows.map(({ name }) => name))
 }
 
 const withoutPast = (live: Extent, replayed: Extent): NotCompared[] =>

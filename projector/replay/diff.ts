@@ -1,5 +1,6 @@
 /** What changed between two sets of tables, row by row. */
 import type { ClientBase } from 'pg'
+import { PROJECTIONS } from '../projections/all.js'
 import { LOGICAL_TABLES, sourceOf } from '../rows/logical-tables.js'
 import type { Table } from '../rows/tables.js'
 import { inSet, type SetPrefix } from '../schema-set.js'
@@ -10,6 +11,8 @@ export interface TableDiff {
   readonly removed: number
   readonly added: number
   readonly changed: number
+  /** The set that alone has the table: then nothing is counted. */
+  readonly onlyIn?: SetPrefix
   /** Some of them, as JSON. */
   readonly examples: readonly { readonly what: 'removed' | 'added' | 'changed'; readonly row: object }[]
 }
@@ -18,9 +21,24 @@ export interface TableDiff {
 export async function diffSets(client: ClientBase, a: SetPrefix, b: SetPrefix, limit: number): Promise<TableDiff[]> {
   await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TIME ZONE 'UTC'; SET LOCAL work_mem = '64MB'`)
   const found: TableDiff[] = []
-  for (const table of LOGICAL_TABLES) found.push(await diffTable(client, table, a, b, limit))
+  for (const table of LOGICAL_TABLES) {
+    const having = await setsWith(client, table, [a, b])
+    const onlyIn = having.length === 1 ? having[0] : undefined
+    if (onlyIn !== undefined) found.push({ table: table.name, removed: 0, added: 0, changed: 0, onlyIn, examples: [] })
+    else if (having.length > 0) found.push(await diffTable(client, table, a, b, limit))
+  }
   await client.query('COMMIT')
-  return found.filter(({ removed, added, changed }) => removed + added + changed > 0)
+  return found.filter(({ removed, added, changed, onlyIn }) => onlyIn !== undefined || removed + added + changed > 0)
+}
+
+/** Of a table that came with a newer program a set may have none; of all others it has. */
+async function setsWith(client: ClientBase, { name }: Table, sets: readonly SetPrefix[]): Promise<SetPrefix[]> {
+  if (PROJECTIONS.every(({ table }) => table.name !== name)) return [...sets]
+  const { rows } = await client.query<{ has: boolean }>(
+    'SELECT to_regclass(name) IS NOT NULL AS has FROM unnest($1::text[]) WITH ORDINALITY t (name, n) ORDER BY n',
+    [sets.map((set) => inSet(set, name))],
+  )
+  return sets.filter((_, i) => rows[i]?.has)
 }
 
 type Found = Omit<TableDiff, 'table' | 'examples'> & { readonly examples: TableDiff['examples'] | null }

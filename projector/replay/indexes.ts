@@ -2,7 +2,7 @@
  *  primary key built afterwards, 237 k with a live one). */
 import type pg from 'pg'
 import { ALL_TABLES } from '../rows/all-tables.js'
-import { BLOCK_TABLES } from '../rows/tables.js'
+import { BLOCK_TABLES } from '../rows/block-tables.js'
 import { inSet, type SetPrefix } from '../schema-set.js'
 import { asOwner, type SetPlace } from './set-place.js'
 

@@ -9,6 +9,7 @@ import { createTestDatabase, TEST_ROLE_PREFIX, type TestDatabase } from '../../i
 import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
 import { until } from '../../infra/testing/until.js'
 import { kafkaFillSource } from '../fill-source.js'
+import { withClient } from '../migrate.js'
 import { checkSignatures } from './check-signatures.js'
 import { diffSets } from './diff.js'
 import { type ReplayDeps, replay, type Step } from './replay.js'
@@ -132,7 +133,87 @@ test('a replay that is stopped goes on where it was', async () => {
   expect(done.differing).toEqual([])
   expect(done.messages).toBeLessThan(projecting.readings)
   await projecting.untilWhole('after the second replay')
+  await dropSet(deps().place, 'old_')
 }, 150_000)
+
+const asked = (sql: string) => projecting.asAdmin(async (client) => (await client.query(sql)).rows)
+
+test('whoever may read the live tables may read those that replace them, and nothing more', async () => {
+  const granted = () =>
+    asked(
+      `SELECT nspname AS schema, relname AS relation, grantee::regrole::text, privilege_type AS privilege
+         FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace CROSS JOIN LATERAL aclexplode(relacl)
+        WHERE nspname IN ('ledger', 'store', 'analytics', 'migrations') AND relkind IN ('r', 'v')
+       UNION ALL
+       SELECT nspname, NULL, grantee::regrole::text, privilege_type FROM pg_namespace CROSS JOIN LATERAL aclexplode(nspacl)
+        WHERE nspname IN ('ledger', 'store', 'analytics', 'migrations')
+        ORDER BY schema, relation, grantee, privilege`,
+    )
+  await asked(
+    'GRANT SELECT ON store.faults, analytics.daily TO meterchain_test_guest; GRANT USAGE ON SCHEMA store TO meterchain_test_guest',
+  )
+  const before = await granted()
+  expect(before.filter(({ grantee }) => grantee === 'meterchain_test_guest').length).toBeGreaterThan(2)
+  expect((await replay(deps())).differing).toEqual([])
+  expect(await granted()).toEqual(before)
+  await withClient(database.analystUrl, async (client) => {
+    expect((await client.query('SELECT count(*)::int AS n FROM analytics.daily')).rows[0].n).toBeGreaterThan(0)
+    await client.query(`SELECT FROM analytics.bills_as_of('infinity', 'nobody')`)
+    for (const table of ['store.readings', 'ledger.blocks'])
+      await expect(client.query(`SELECT FROM ${table}`)).rejects.toThrow(/permission denied/)
+  })
+  await dropSet(deps().place, 'old_')
+}, 90_000)
+
+fullTest(
+  'what a topic has forgotten is in the new tables too, once, also where the replay was stopped',
+  async () => {
+    const { config } = projecting
+    const admin = createKafka(config, logger).admin()
+    await admin.connect()
+    const topic = `${config.topicPrefix}rejections`
+    // KafkaJS looks for the partition's leader in what this loads
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '1' }] })
+    await admin.disconnect()
+    const told = () => asked('SELECT lane, log_offset::int, fault, detail FROM store.door_rejections')
+    const before = await told()
+    expect(before).toHaveLength(1)
+    const stop = new AbortController()
+    const stopped = replay(
+      deps({ signal: stop.signal, onProgress: (_step, done) => done > 0 && stop.abort(new Error('stopped')) }),
+    )
+    await expect(stopped).rejects.toThrow('stopped')
+    expect((await replay(deps())).differing).toEqual([])
+    expect(await told()).toEqual(before)
+    await dropSet(deps().place, 'old_')
+  },
+  90_000,
+)
+
+fullTest(
+  'the tables as of a checkpoint hold the blocks that it covers, and none where the log makes another final',
+  async () => {
+    await projecting.sendCheckpoint()
+    await projecting.running?.caughtUp()
+    await replayUntil(deps(), 'covered_', { kind: 'checkpoint', size: 4 })
+    const covered = 'SELECT lane, height, block_hash AS hash FROM store.checkpoint_leaves WHERE place < 4'
+    expect(await asked('SELECT lane, height, hash FROM covered_ledger.blocks ORDER BY lane, height')).toEqual(
+      await asked(`${covered} ORDER BY lane, height`),
+    )
+    await projecting.running?.stop()
+    await asked(`UPDATE store.checkpoint_leaves SET block_hash = sha256('') WHERE place = 3`)
+    await expect(replayUntil(deps(), 'wrong_', { kind: 'checkpoint', size: 4 })).rejects.toThrow(
+      /lane \d: the checkpoint names another block at height 2 than the log makes final/,
+    )
+    for (const set of ['covered_', 'wrong_'] as const) await dropSet(deps().place, set)
+    await asked(
+      `UPDATE store.checkpoint_leaves l SET block_hash = b.hash FROM ledger.blocks b WHERE place = 3 AND b.lane = l.lane AND b.height = l.height`,
+    )
+    await projecting.start()
+  },
+  90_000,
+)
 
 fullTest(
   'the tables as of a height or a time stand beside the live ones, and a diff names what came since',
@@ -140,7 +221,6 @@ fullTest(
     const { place } = deps()
     await expect(replayUntil(deps(), '', { kind: 'height', height: 3n })).rejects.toThrow(RangeError)
     await replayUntil(deps(), 'three_', { kind: 'height', height: 3n })
-    const asked = (sql: string) => projecting.asAdmin(async (client) => (await client.query(sql)).rows)
     expect(
       await asked('SELECT lane, count(*)::int, max(height)::int FROM three_ledger.blocks GROUP BY lane ORDER BY lane'),
     ).toEqual([

@@ -110,7 +110,7 @@ async function grantAlike(client: pg.Client): Promise<void> {
        SELECT * FROM named WHERE schema = ANY($1)
        EXCEPT SELECT substr(schema, length($2) + 1), relation, privilege, is_grantable, grantee FROM named WHERE schema LIKE $2 || '%')
      SELECT format('GRANT %s ON %s TO %s%s', privilege,
-                   coalesce(format('%I.%I', $2 || schema, relation), format('SCHEMA %I', $2 || schema)), grantee,
+                   CASE WHEN relation IS NULL THEN format('SCHEMA %I', $2 || schema) ELSE format('%I.%I', $2 || schema, relation) END, grantee,
                    CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) AS statement
        FROM missing
       WHERE relation IS NULL OR EXISTS (SELECT FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace

@@ -1,4 +1,5 @@
 /** Every table of the schemas, and which log decides what stands in it. */
+import { BLOCK_TABLES } from './block-tables.js'
 import {
   CHECKPOINT_EVIDENCE,
   CHECKPOINT_EVIDENCE_RECORDS,
@@ -9,7 +10,6 @@ import {
 } from './checkpoint-tables.js'
 import {
   ASSIGNMENTS,
-  BLOCK_TABLES,
   CHAINS,
   CHANNELS,
   CHECKPOINT_RECORDS,

@@ -1,7 +1,8 @@
 /** What is the same in every set of tables, however it is kept: intervals are rows here, one each. */
 import { UNPACKED } from '../migrations/0013-sources.js'
 import { ALL_TABLES } from './all-tables.js'
-import { BLOCK_TABLES, PROFILES, type Table, table } from './tables.js'
+import { BLOCK_TABLES } from './block-tables.js'
+import { PROFILES, type Table, table } from './tables.js'
 
 export type IntervalRow = [
   ...[lane: number, height: bigint, entry: number, meter: number, sequence: number, channel: Buffer, start: number],

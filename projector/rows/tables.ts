@@ -169,9 +169,3 @@ export const CHECKPOINT_RECORDS = table<CheckpointRow>('ledger.checkpoint_record
 export type FaultRow = [code: number, name: string, meaning: string, remedy: string]
 export const FAULTS = table<FaultRow>('store.faults', 'code:int2*', 'name:text', 'meaning:text', 'remedy:text')
 export const ZONES = table<[zone: string]>('store.zones', 'zone:text*')
-
-/** Those whose rows come from blocks: each has lane and height. */
-export const BLOCK_TABLES: readonly Table[] = [
-  ...[BLOCKS, VOTES, READINGS, PROFILES, REGISTERS, REJECTIONS],
-  ...[EVIDENCE, EVIDENCE_RECORDS],
-]

@@ -76,11 +76,12 @@ function healedLine({ subject, lane, status, detail, tookMillis }: Healed): stri
     : `${what}: not repaired: ${detail}`
 }
 
-export function auditLines({ differences, differenceCount, rowsCompared }: AuditResult): string[] {
+export function auditLines({ differences, differenceCount, rowsCompared, unfilled }: AuditResult): string[] {
   const unnamed = differenceCount - differences.length
   return [
     ...differences.map(differenceLine),
     ...(unnamed > 0 ? [`… and ${unnamed} more (see --limit)`] : []),
+    ...unfilled.map((name) => `${name} was not looked at: it waits for the rows of older blocks, which meterchain replay makes`),
     `${rowsCompared} rows compared with the logs: ${differenceCount === 0 ? 'all are as they must be' : `${differenceCount} are not`}`,
   ]
 }

@@ -32,12 +32,14 @@ export function diffCommand(): Command {
 /** For a person. */
 export function diffLines(found: readonly TableDiff[], a: SetPrefix, b: SetPrefix): string[] {
   if (found.length === 0) return [`${nameOf(a)} and ${nameOf(b)} hold the same rows`]
+  const isCounted = ({ onlyIn }: TableDiff) => onlyIn === undefined
   const signs = { removed: '-', added: '+', changed: '~' } as const
   return [
     table(
       ['table', 'removed', 'added', 'changed'],
-      found.map((each) => [each.table, each.removed, each.added, each.changed]),
+      found.filter(isCounted).map((each) => [each.table, each.removed, each.added, each.changed]),
     ),
+    ...found.flatMap(({ table: name, onlyIn }) => (onlyIn === undefined ? [] : [`${name} is in ${nameOf(onlyIn)} alone`])),
     ...found.flatMap((each) => each.examples.map(({ what, row }) => `${signs[what]} ${each.table} ${JSON.stringify(row)}`)),
   ]
 }

@@ -229,4 +229,14 @@ HAVING max(last_interval) < (SELECT max(last_interval) FROM analytics.usage_poin
  GROUP BY month ORDER BY month`,
     isWhole: true,
   },
+  {
+    title:
+      'Which days of a year were known late: how much of each within an hour of its end, and when did the last correction come?',
+    sql: `SELECT day, sum(intervals) AS intervals, round(100 * sum(intervals) FILTER (WHERE after_day <= '1 hour') / sum(intervals), 2) AS percent_in_an_hour,
+       max(after_day) FILTER (WHERE intervals > 0) AS last_after, sum(corrections) AS corrections,
+       max(after_day) FILTER (WHERE corrections > 0) AS last_correction_after
+  FROM analytics.arrivals
+ WHERE day >= date_trunc('year', date '${month}') AND day < date_trunc('year', date '${month}') + interval '1 year'
+ GROUP BY day ORDER BY last_after DESC, last_correction_after DESC NULLS LAST, day LIMIT 5`,
+  },
 ]
