@@ -197,6 +197,11 @@ async function texts(client: pg.Client, select: string): Promise<string[]> {
   const { rows } = await client.query<{ row: string }>(`SELECT t::text COLLATE "C" AS row FROM (${select}) t ORDER BY 1`)
   return rows.map(({ row }) => row)
 }
+const TIMES = [
+  ['2013-03-30T11:07Z', '2013-03-31T02:30Z'],
+  ['-infinity', 'infinity'],
+  ['2013-04-02T00:00Z', '2013-04-02T00:00Z'],
+]
 const columnsOf = ({ columns }: { columns: readonly { readonly name: string }[] }) => columns.map(({ name }) => name).join(', ')
 
 test('packing changes no answer of any view, nor any interval, whatever meters sent: overlaps, corrections, other steps, the same twice', async () => {
@@ -209,9 +214,20 @@ test('packing changes no answer of any view, nor any interval, whatever meters s
         await client.query('ANALYZE')
         const flat = await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM store.intervals`)
         const before = await answers(client)
-        await migrateTo(client, '0015-days')
+        await migrateTo(client, '0019-between')
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
+        for (const [from, to] of TIMES) {
+          const columns =
+            'meter, usage_point, interval_start, interval_end, obis, value, kwh, quality, sequence, lane, height, entry'
+          const view = `SELECT ${columns} FROM analytics.intervals WHERE interval_start >= '${from}' AND interval_start < '${to}'`
+          expect(await texts(client, `SELECT ${columns} FROM analytics.intervals_between('${from}', '${to}')`)).toEqual(
+            await texts(client, view),
+          )
+          expect(
+            await texts(client, `SELECT ${columns} FROM analytics.intervals_between('${from}', '${to}', 'feeder-1')`),
+          ).toEqual(await texts(client, `${view} AND feeder = 'feeder-1'`))
+        }
         expect(VIEWS.filter((view) => before[view]?.length === 0)).toEqual([])
         // as the projector writes them
         await client.query('TRUNCATE store.profiles')

@@ -2,6 +2,7 @@
  *  the projector’s own code has written. */
 import pg from 'pg'
 import { withClient } from '../../projector/migrate.js'
+import { readProcesses } from '../bench/processes.js'
 import { spokenSeconds, startProgress } from '../cli/progress.js'
 import { table } from '../cli/table.js'
 import { withBenchDatabase, withPostgres } from './bench-database.js'
@@ -24,6 +25,8 @@ interface Asked {
   readonly title: string
   readonly rows: number
   readonly millis: number
+  /** Of the server, where it runs on this machine: what tells even where others load it. */
+  readonly cpuSeconds: number | undefined
 }
 
 /** Prints a table, and as its last line one JSON object. */
@@ -62,10 +65,18 @@ async function askAll(url: string, questions: readonly Question[]): Promise<Aske
   const progress = startProgress('questions')
   try {
     await client.query(`SET statement_timeout = ${LIMIT_MILLIS}`)
+    const { rows: pids } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    const cpuSeconds = () => {
+      const server = readProcesses().find(({ pid }) => pid === pids[0]?.pid)
+      return server === undefined ? undefined : server.cpuMicros / 1_000_000
+    }
     const asked: Asked[] = []
     for (const question of questions) {
+      const before = cpuSeconds()
       const { rows, millis } = await ask(client, question)
-      asked.push({ title: question.title, rows: rows.length, millis })
+      const after = cpuSeconds()
+      const spent = before === undefined || after === undefined ? undefined : after - before
+      asked.push({ title: question.title, rows: rows.length, millis, cpuSeconds: spent })
       progress.update(asked.length, questions.length)
     }
     return asked
@@ -76,11 +87,14 @@ async function askAll(url: string, questions: readonly Question[]): Promise<Aske
 }
 
 function show(asked: readonly Asked[], { meters, days }: QuestionsBenchOptions, intervals: number): void {
-  const rows = asked.map(({ title, rows: found, millis }, i) => [i + 1, title, found, Math.round(millis)])
-  process.stdout.write(`${table(['', 'question', 'rows', 'ms'], rows)}\n`)
+  const rows = asked.map(({ title, rows: found, millis, cpuSeconds }, i) => [
+    ...[i + 1, title, found, Math.round(millis), cpuSeconds?.toFixed(2) ?? '–'],
+  ])
+  process.stdout.write(`${table(['', 'question', 'rows', 'ms', 'CPU s'], rows)}\n`)
   const slow = asked.flatMap(({ millis }, i) => (millis > PROMISED_MILLIS ? [i + 1] : []))
+  const cpu = asked.map((each) => each.cpuSeconds ?? 0)
   const slowest = Math.round(Math.max(...asked.map(({ millis }) => millis)))
   process.stdout.write(
-    `${JSON.stringify({ meters, days, intervals, questions: asked.length, slowestMillis: slowest, overFiveSeconds: slow })}\n`,
+    `${JSON.stringify({ meters, days, intervals, questions: asked.length, slowestMillis: slowest, overFiveSeconds: slow, mostCpuSeconds: Math.max(...cpu) })}\n`,
   )
 }

@@ -17,6 +17,7 @@ import { checkpointEvidence } from './0014-checkpoint-evidence.js'
 import { packedDays } from './0015-days.js'
 import { checkpointsView } from './0016-checkpoints-view.js'
 import { unfilled } from './0017-unfilled.js'
+import { between } from './0019-between.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -38,6 +39,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0016-checkpoints-view': checkpointsView,
   '0017-unfilled': unfilled,
   ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
+  '0019-between': between,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -33,12 +33,14 @@ const voteJson = ({ authority, verdictHash, notCounted, record }: HeldVote) => (
   ...{ authority, verdictHash: hex(verdictHash), notCounted: notCountedJson(notCounted), record: hex(record) },
 })
 
-/** Lanes, blocks, their votes, and the genesis. A final block never changes. */
+/** Lanes, blocks, their votes, and the genesis. */
 export async function chainRoutes(app: FastifyInstance, { database, registry }: ChainRoutesOptions): Promise<void> {
-  const sendBlock = (request: FastifyRequest, reply: FastifyReply, block: BlockFacts | undefined, what: string) =>
-    block === undefined
-      ? sendProblem(reply, 404, `no final block ${what}`)
-      : sendImmutable(request, reply, hex(block.hash), blockJson(block))
+  // the block never changes; when it became final, and by which accepts, is of the log as it is now: a restored topic may have others
+  const sendBlock = (request: FastifyRequest, reply: FastifyReply, block: BlockFacts | undefined, what: string) => {
+    if (block === undefined) return sendProblem(reply, 404, `no final block ${what}`)
+    const tag = hex(sha256(Buffer.from(`${block.finalAt.toISOString()} ${block.votes.join(' ')}`)))
+    return sendTagged(request, reply, `${hex(block.hash)}-${tag.slice(0, 16)}`, blockJson(block))
+  }
 
   app.get('/v1/lanes', { schema: ROUTE_SCHEMAS.lanes, config: { scope: 'ledger' } }, async (_request, reply) => {
     const lanes = (await tips(database)).map(tipJson)

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'csv-parse/sync'
 import pg from 'pg'
+import pino from 'pino'
 import { addressOf, DAYS, FIRST_DAY, openQueried, POINT, type Queried } from '../../../infra/testing/queried.js'
 import { until } from '../../../infra/testing/until.js'
+import { ReadOnlyDatabase } from '../read-only.js'
 import { LISTS } from './all.js'
 import { columnsOf } from './list.js'
+import { bodyOf } from './stream.js'
 
 let queried: Queried
 let analyst: pg.Client
@@ -260,6 +263,36 @@ describe('a request has a bound', () => {
     expect((await all.text()).split('\r\n')).toHaveLength(60_002)
   })
 
+  test('an answer whose database goes away in the middle is cut off for whoever asked', async () => {
+    const answer = await ask('/v1/rejections?lane=1', 'text/csv')
+    expect(answer.status).toBe(200)
+    const reader = answer.body?.getReader()
+    await reader?.read()
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%analytics.rejections%' AND pid <> pg_backend_pid()`,
+    )
+    const rest = (async () => {
+      while (!(await reader?.read())?.done);
+    })()
+    await expect(rest).rejects.toThrow('terminated')
+  })
+
+  test('time: what is not taken in time is cut off, so that nobody takes a part for all', async () => {
+    const rows = await queried.database.open(`SELECT i::text, repeat('x', 1000) FROM generate_series(1, 1000000) i`, [])
+    const body = bodyOf({ rows, first: await rows.next(), head: '', line: ([x]) => `${x}\n`.repeat(10), millis: 300 })
+    const taken = (async () => {
+      for await (const _chunk of body) await new Promise((resolve) => setTimeout(resolve, 50))
+    })()
+    await expect(taken).rejects.toThrow('the answer was not taken within 0.3 s')
+  })
+
+  test('a stream that fails in the middle is cut off too, and a failure before it is a problem', async () => {
+    const failing = await queried.database.open('SELECT (1 / (5000 - i))::text FROM generate_series(1, 10000) i', [])
+    const body = bodyOf({ rows: failing, first: await failing.next(), head: '', line: ([x]) => `${x}\n` })
+    await expect(body.toArray()).rejects.toThrow('division by zero')
+    await expect(queried.database.textRows('SELECT 1 / 0', [])).rejects.toThrow('division by zero')
+  })
+
   test('time: a statement that takes too long is told, with what to do', async () => {
     await admin.query('CREATE VIEW analytics.slow AS SELECT pg_sleep(60)::text AS slow')
     await admin.query('GRANT SELECT ON analytics.slow TO PUBLIC')
@@ -274,6 +307,20 @@ describe('a request has a bound', () => {
     expect(await problem('/v1/meters', 'text/csv')).toMatchObject({ status: 503 })
     for (const rows of taken) rows.close()
     expect((await ask('/v1/meters', 'text/csv')).status).toBe(200)
+  })
+
+  test('rights: where there is no role of readers nothing is answered, and it is said what to do', async () => {
+    await admin.query('ALTER SCHEMA ledger RENAME TO elsewhere')
+    const fresh = new ReadOnlyDatabase({
+      ...{ url: queried.testDatabase.writerUrl, logger: pino({ level: 'silent' }), connections: 1, statementMillis: 1_000 },
+      ...{ waitMillis: 2_000, streams: 1, streamStatementMillis: 1_000 },
+    })
+    await expect(fresh.rows('SELECT 1')).rejects.toThrow(
+      'this database has no tables, or no role of readers: run meterchain migrate',
+    )
+    await admin.query('ALTER SCHEMA elsewhere RENAME TO ledger')
+    await expect(fresh.rows('SELECT 1')).resolves.toHaveLength(1)
+    await fresh.close()
   })
 
   test('rights: its sessions can read everything, and change nothing, whatever they are told', async () => {
