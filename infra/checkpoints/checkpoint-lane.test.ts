@@ -78,6 +78,10 @@ describe('two heads of one size are no evidence', () => {
       topic.sign(other, 'stranger', testKeyPair('stranger'))
       topic.sign(other, one.id, one, 1_700_000_000)
     }))
+  test('where no log has that size', () =>
+    nothing((topic) => {
+      for (const name of ['a', 'b']) topic.sign({ size: -1, root: another(name) }, one.id, one)
+    }))
   test('where two sign one each, or both are the same', () =>
     nothing((topic) => {
       topic.sign({ size: 77, root: another('a') }, one.id, one)

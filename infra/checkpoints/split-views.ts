@@ -34,7 +34,8 @@ export class SplitViews {
   /** `registrySize`: that of the newest final block. */
   note(signed: Signed, registrySize: number): void {
     const { authority, size, timestamp } = signed.cosignature
-    if (timestamp !== 0) return
+    // a record may name any size, and a log has none below 0
+    if (timestamp !== 0 || size < 0) return
     const { authorities } = this.options.registry.governanceAt(registrySize)
     const member = authorities.find(({ id, weight }) => id === authority && weight > 0)
     if (member === undefined) return

@@ -1268,7 +1268,7 @@ def contradicts(file, registry, having, originals):
 
 def splits_view(file, registry, key, originals):
     heads = [decode(Cosignature, each) for each in originals]
-    if file["lane"] != registry.lanes or len(heads) != 2 or None in heads:
+    if file["lane"] != registry.lanes or file["height"] < 0 or len(heads) != 2 or None in heads:
         return False
     for each in heads:
         if (each["version"], each["authority"], each["timestamp"], each["size"]) != (24, file["authority"], 0, file["height"]):
