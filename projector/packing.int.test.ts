@@ -234,8 +234,7 @@ test('packing changes no answer of any view, nor any interval, whatever meters s
         await copyRows(client, PROFILES, profileRows(seriesOf(histories)))
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
-      })
-      await server.query(`DROP DATABASE ${name}`)
+      }).finally(() => server.query(`DROP DATABASE ${name}`))
     }),
     // each run is a database: to shrink would make hundreds
     { numRuns: 2, endOnFailure: true },

@@ -475,8 +475,11 @@ const recordOf = ({ offset, timestamp, key, value }: FetchedMessage): LogRecord 
   value: value === null ? null : Buffer.from(value),
 })
 
+/** What was to be read next, or was read before, is not there any more. */
+export class LostLogError extends TransientError {}
+
 function lost(topic: string, partition: number, offset: bigint, { low, high }: OffsetRange): Error {
-  return new TransientError(
+  return new LostLogError(
     `topic ${topic}, partition ${partition}, holds offsets ${low} to ${high}, and offset ${offset} is needed: it was cut off or made again. A replica has what is lost: meterchain restore`,
   )
 }

@@ -10,7 +10,7 @@ import { type Config, loadConfig } from '../config.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { createKafka } from '../kafka/client.js'
 import { LogWriter } from '../kafka/log-writer.js'
-import { deleteTopics, ensureTopics } from '../kafka/topics.js'
+import { deleteTopics, ensureTopics, recreateTopic } from '../kafka/topics.js'
 import { testAuthorityKey, testGenesis, testKeyPair, testMeter } from '../testing/registry.js'
 import { everythingOf } from '../testing/registry-arbitraries.js'
 import { enrolMeters } from './enrol.js'
@@ -185,3 +185,18 @@ test('a topic that was made again from a replica, each event elsewhere, is follo
   await enrolMeters(again, writer, ids, [testMeter('after')], keys.slice(0, 1))
   expect(again.state.size).toBe(size + 1)
 }, 60_000)
+
+test('one that is made again while it is followed is followed on from there', async () => {
+  const a = await follow('a')
+  await writeGenesis(a, writer, ids, genesis)
+  await enrolMeters(a, writer, ids, [testMeter('before')], keys.slice(0, 1))
+  const { size } = a.state
+  const values = Array.from({ length: size }, (_, index) =>
+    ids.frame('RegistryEvent', a.state.store.eventBytes(index) ?? Buffer.alloc(0)),
+  )
+  await recreateTopic(kafka, config, 'registry')
+  for (const value of [Buffer.from('another'), Buffer.from('place'), ...values]) await writer.append('registry', 0, [{ value }])
+  await enrolMeters(a, writer, ids, [testMeter('later')], keys.slice(0, 1))
+  await a.reach(size + 1)
+  expect(a.nextOffset).toBe(BigInt(size) + 3n)
+}, 90_000)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { Admin, Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import { equalBytes } from '../../schemas/bytes.js'
@@ -10,9 +10,9 @@ import type { RegistryEvent } from '../../schemas/records.js'
 import { RegistryState } from '../../schemas/registry/state.js'
 import { LogLook } from '../kafka/fetch-once.js'
 import { faultOfDamage, type LogFault } from '../kafka/log-fault.js'
-import { LogReader, type LogRecord, offsetRanges, readLog } from '../kafka/log-reader.js'
+import { LogReader, type LogRecord, LostLogError, offsetRanges, readLog } from '../kafka/log-reader.js'
 import { LmdbRegistryStore } from './lmdb-registry-store.js'
-import { RegistryLog, valueHash } from './registry-log.js'
+import { RegistryLog, RegistryMismatchError, valueHash } from './registry-log.js'
 import { Waiters } from './waiters.js'
 
 export interface RegistryFollowerOptions {
@@ -40,6 +40,8 @@ export interface FoldedEvent {
 const DEADLINE_MILLIS = 30_000
 /** How long the events that a final block names may take to arrive: a certificate says that more than 2/3 have them. */
 const NAMED_MILLIS = 60_000
+/** From one look whether a topic that is being made again holds what it held to the next. */
+const AGAIN_MILLIS = 500
 const TOPIC = 'registry'
 
 /** Keeps a registry state on disk level with topic `registry`. Look-ups are synchronous on `state`; whoever needs one that is
@@ -59,6 +61,7 @@ export class RegistryFollower {
   /** Offset before which all is folded: beyond the last record lie offsets that hold none, where a stranger used transactions. */
   #reached = 0n
   #isRunning = false
+  #following: Promise<void> | undefined
 
   private constructor(options: RegistryFollowerOptions) {
     this.#options = options
@@ -84,8 +87,18 @@ export class RegistryFollower {
 
   /** Follows the topic from where the store stands. Rejects with RegistryMismatchError where the store is of another log. */
   async start(): Promise<void> {
-    const { kafka, config, logger } = this.#options
     await this.#admin.connect()
+    await this.#follow()
+    await this.#waiters.until(
+      () => this.#log.isConfirmed,
+      DEADLINE_MILLIS,
+      () => `the record of registry at offset ${this.#log.from} does not come`,
+    )
+    this.#isRunning = true
+  }
+
+  async #follow(): Promise<void> {
+    const { kafka, config, logger } = this.#options
     const { low, high } = await this.#range()
     await this.#findAnchor(low, high)
     this.#log.checkRange(low, high)
@@ -97,15 +110,29 @@ export class RegistryFollower {
       positions: [{ topic: TOPIC, partition: 0, offset: this.#log.from }],
       onDamaged: (damage) => this.#options.onLogFault?.(faultOfDamage(damage)),
       onRecords: (_topic, _partition, records, _end, reached) => this.#fold(records, reached),
-      onFailure: (error) => this.#fail(error),
+      onFailure: (error) => {
+        if (!this.#isRunning || !(error instanceof LostLogError)) return this.#fail(error)
+        this.#following = this.#followAgain(error).catch((cause: Error) => this.#fail(cause))
+      },
     })
     await this.#reader.start()
-    await this.#waiters.until(
-      () => this.#log.isConfirmed,
-      DEADLINE_MILLIS,
-      () => `the record of registry at offset ${this.#log.from} does not come`,
-    )
-    this.#isRunning = true
+  }
+
+  /** The topic was made again while it was followed: it is followed from where the last event that counted stands now, once it does. */
+  async #followAgain(error: LostLogError): Promise<void> {
+    this.#options.logger.warn({ err: error }, 'topic registry is not what it was')
+    const giveUp = Date.now() + DEADLINE_MILLIS
+    await this.#reader?.stop()
+    this.#reader = undefined
+    this.#reached = 0n
+    while (this.#isRunning) {
+      try {
+        return await this.#follow()
+      } catch (cause) {
+        if (!(cause instanceof RegistryMismatchError) || Date.now() > giveUp) throw cause
+        await pause(AGAIN_MILLIS)
+      }
+    }
   }
 
   /** Resolves when all is folded that was in the topic at the time of the call. Rejects with TransientError at the deadline. */
@@ -146,6 +173,7 @@ export class RegistryFollower {
 
   async close(): Promise<void> {
     this.#isRunning = false
+    await this.#following
     await this.#reader?.stop()
     this.#waiters.fail(new TransientError('the registry was closed'))
     await this.#admin.disconnect()
@@ -162,7 +190,11 @@ export class RegistryFollower {
     const isWithin = low <= anchor.offset && anchor.offset < high && this.#log.next <= high
     const there = isWithin ? await LogLook.with(kafka, (look) => look.at(topic, 0, anchor.offset)) : undefined
     const found = there?.messages.find(({ offset }) => BigInt(offset) === anchor.offset)
-    if (found !== undefined && isIt(found)) return
+    if (found !== undefined && isIt(found)) {
+      // what did not count after it may be another record now
+      if (this.#isRunning) this.#log.moveTo(anchor.offset)
+      return
+    }
     for await (const record of readLog({
       kafka,
       logger,
