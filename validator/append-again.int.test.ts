@@ -5,6 +5,7 @@ import { Authorities } from '../infra/testing/authorities.js'
 import { readCheckpoints } from '../infra/testing/checkpoints.js'
 import { until } from '../infra/testing/until.js'
 import { hex } from '../schemas/bytes.js'
+import { proposers } from '../schemas/lane-candidates.js'
 
 const MINUTE = 60_000
 const NUMBERS = [1, 2, 3, 4]
@@ -40,6 +41,23 @@ test('blocks that validators made final, and that no log holds any more, are in 
   await startAll()
   await all.untilCovered(0, await all.send(0, [meter.next()]))
   expect((await hashes()).slice(0, made.length)).toEqual(made)
+}, 90_000)
+
+test('a chainer that finds its place behind a candidate, because old records came again, gets it with its certificate', async () => {
+  await all.untilCovered(0, await all.send(0, [meter.next()]))
+  await stopAll()
+  const { finals, state } = await all.read(0)
+  const entries = [meter.next()]
+  const lastOffset = await all.send(0, entries)
+  const set = all.ledger.state.governanceAt(state.final.registrySize)
+  const proposer = proposers(state, set, all.ledger.chainId)[0]
+  const hash = await all.seal(0, NUMBERS.find((n) => `authority-${n}` === proposer) ?? 0, { entries, lastOffset })
+  const old = finals.slice(-2).flatMap(({ blockBytes, votes }) => [blockBytes, ...votes.map(({ bytes }) => bytes)])
+  for (let records = 0; records < 100; records += old.length) for (const each of old) await all.append('chain', 0, each)
+  await Promise.all(NUMBERS.map((n) => all.start('chainer', n)))
+  await Promise.all(NUMBERS.map((n) => all.start('validator', n)))
+  const after = await all.untilCovered(0, await all.send(0, [meter.next()]))
+  expect(after.map((each) => hex(each.hash))).toContain(hex(hash))
 }, 90_000)
 
 test('so are checkpoints', async () => {

@@ -1,7 +1,7 @@
 /** What a validator does where a log does not hold what it has read there: the end of a log may be lost before anybody else has taken its
  *  last blocks, so those that it keeps are appended again. Whoever has them skips them. */
 import type { Logger } from 'pino'
-import type { KeptRecords } from '../infra/chain/kept-records.js'
+import { KEPT_BLOCKS, type KeptRecords } from '../infra/chain/kept-records.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
 import type { SchemaIds } from '../infra/kafka/schema-ids.js'
 import type { TopicName } from '../infra/stage.js'
@@ -12,13 +12,14 @@ export interface AppendDeps {
   readonly logger: Logger
 }
 
-/** Resolves when the broker has them all. */
+/** The newest `most` of what is kept. Resolves when the broker has them all. */
 export async function appendAgain(
   records: KeptRecords,
   { topic, lane, partition }: { readonly topic: TopicName; readonly lane: number; readonly partition: number },
   { writer, ids, logger }: AppendDeps,
+  most = KEPT_BLOCKS,
 ): Promise<void> {
-  const kept = records.newest(lane)
+  const kept = records.newest(lane).slice(-most)
   const append = (name: 'Block' | 'SignedVote', values: readonly Buffer[]) =>
     writer.append(
       topic,
@@ -30,5 +31,5 @@ export async function appendAgain(
     await append('Block', [block])
     await append('SignedVote', votes)
   }
-  logger.warn({ topic, lane, blocks: kept.length }, 'the log lacks what was final: the newest blocks are appended again')
+  logger.warn({ topic, lane, blocks: kept.length }, 'others may lack what is final: the newest blocks are appended again')
 }

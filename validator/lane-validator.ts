@@ -13,10 +13,13 @@ import { encodeVerdict, type NotCounted } from '../schemas/records.js'
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { type Check, checkCandidate, rankOf } from './check.js'
 import type { Adopted } from './disagreement.js'
+import { Unsealed } from './unsealed.js'
 import { type VotedLog, Voter, type VoterDeps } from './voter.js'
 
 export interface ValidatorDeps extends VoterDeps {
   readonly states: MeterStates
+  /** A block is cut when its first reading is this old, milliseconds. */
+  readonly blockMillis: number
   /** How long after an event a block may still name the registry state before it, milliseconds. */
   readonly staleMillis: number
   /** Whether a reading's signature holds. */
@@ -34,6 +37,7 @@ export interface ValidatorDeps extends VoterDeps {
 export class LaneValidator implements VotedLog {
   readonly topic = 'chain'
   private readonly voter: Voter
+  private readonly unsealed: Unsealed | undefined
   /** What was found of the candidates at this height. */
   private readonly judgements = new Map<string, BlockJudgement>()
 
@@ -42,6 +46,12 @@ export class LaneValidator implements VotedLog {
     private readonly deps: ValidatorDeps,
   ) {
     this.voter = new Voter(this, deps)
+    const { records } = deps.states
+    const place = () =>
+      this.deps.registry.state
+        .governanceAt(feed.reader.state.final.registrySize)
+        .authorities.findIndex(({ id }) => id === deps.key.id)
+    if (records !== undefined) this.unsealed = new Unsealed(feed, { ...deps, records, place })
   }
 
   get partition(): number {
@@ -63,10 +73,11 @@ export class LaneValidator implements VotedLog {
   /** Something changed. */
   poke(): void {
     this.voter.poke()
+    this.unsealed?.poke()
   }
 
-  stop(): Promise<void> {
-    return this.voter.stop()
+  async stop(): Promise<void> {
+    await Promise.all([this.voter.stop(), this.unsealed?.stop()])
   }
 
   /** Keeps what the final block made of its meters; the log's verdict binds, whatever this authority thought. */
@@ -83,6 +94,7 @@ export class LaneValidator implements VotedLog {
     const { judgement, differences } = agreed ? { judgement: mine, differences: [] } : this.adopt(finalized)
     this.judgements.clear()
     this.voter.decided()
+    this.unsealed?.settled()
     await deps.onVerdict(finalized, mine?.notCounted, differences)
     await deps.onJudged(finalized, judgement)
     deps.states.commit(feed.lane, feed.reader.position, judgement.states, finalized)

@@ -119,6 +119,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       states,
       onFatal,
       wiggleMillis: config.wiggleMillis,
+      blockMillis: config.blockMillis,
       staleMillis: STALE_MILLIS,
       patienceMillis: PATIENCE_MILLIS,
     },
