@@ -1,7 +1,7 @@
 /** A final block's rows. Pure: the same block and the same registry give the same rows, to the writer and to the audit. */
 import type { Finalized } from '../infra/chain/lane-reader.js'
+import { entryHash } from '../schemas/entry-hashes.js'
 import { BugError } from '../schemas/errors.js'
-import { leafHash } from '../schemas/merkle.js'
 import { obisText } from '../schemas/obis.js'
 import { readEntry } from '../schemas/reading.js'
 import type { Profile } from '../schemas/records.js'
@@ -104,13 +104,19 @@ function blockRow({
   ]
 }
 
-function rejectionRow({ lane, header }: Finalized, bytes: Buffer, entry: number, code: number): RejectionRow {
+function rejectionRow({ lane, header, block }: Finalized, bytes: Buffer, entry: number, code: number): RejectionRow {
   const read = readEntry(bytes)
   const [meter, sequence] = read.ok ? [read.signed.reading.meter, read.signed.reading.sequence] : [null, null]
-  return [lane, header.height, entry, code, meter, sequence, leafHash(bytes)]
+  return [lane, header.height, entry, code, meter, sequence, entryHash(block.entries, entry)]
 }
 
-function projectEntry(rows: BlockRows, { lane, header }: Finalized, numberOf: NumberOf, bytes: Buffer, entry: number): void {
+function projectEntry(
+  rows: BlockRows,
+  { lane, header, block }: Finalized,
+  numberOf: NumberOf,
+  bytes: Buffer,
+  entry: number,
+): void {
   const { height, registrySize } = header
   const read = readEntry(bytes)
   if (!read.ok) throw new BugError(`lane ${lane}, height ${height}, entry ${entry} counts and cannot be read: ${read.reason}`)
@@ -119,7 +125,7 @@ function projectEntry(rows: BlockRows, { lane, header }: Finalized, numberOf: Nu
   const meter = numberOf(reading.meter, registrySize)
   if (meter === undefined)
     throw new BugError(`lane ${lane}, height ${height}, entry ${entry} counts, but ${reading.meter} is not enrolled`)
-  rows.readings.push([lane, height, entry, meter, sequence, sentAt, revises, leafHash(bytes)])
+  rows.readings.push([lane, height, entry, meter, sequence, sentAt, revises, entryHash(block.entries, entry)])
   for (const profile of reading.profiles) {
     rows.series.push({ place: [lane, height, entry], meter, sequence, channel: channelOf(rows.channels, profile), profile })
   }

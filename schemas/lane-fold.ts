@@ -3,9 +3,9 @@
  *  the first certificate in the log (one verdict hash, more than 2/3 of the weight) makes one of them final and clears the others. */
 import { equalBytes } from './bytes.js'
 import { type AuthoritySet, isQuorum, totalWeight } from './consensus/turns.js'
+import { entriesRoot } from './entry-hashes.js'
 import { type Hash, hashKey, sha256, ZERO_HASH } from './hash.js'
 import { LIMITS } from './limits.js'
-import { leafHash, merkleRoot } from './merkle.js'
 import { type Block, type ChainRecord, encodeVerdict, type Header, type NotCounted, type SignedVote } from './records.js'
 import { signedMessage, TAGS } from './tags.js'
 
@@ -150,8 +150,7 @@ function whyNoCandidate(state: LaneState, block: Block, hash: Hash, rules: LaneR
     .authorities.find((each) => each.id === header.proposer && each.weight > 0)
   if (proposer === undefined) return 'unknown-proposer'
   if (!rules.verify(block.seal, sealMessage(rules.chainId, block.headerBytes), proposer.key)) return 'bad-seal'
-  if (header.count !== block.entries.length || !equalBytes(merkleRoot(block.entries.map(leafHash)), header.root))
-    return 'bad-root'
+  if (header.count !== block.entries.length || !equalBytes(entriesRoot(block.entries), header.root)) return 'bad-root'
   return undefined
 }
 
