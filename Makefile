@@ -4,11 +4,7 @@ NODE_MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find schemas ingest chainer validator projector infra -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-<<<<<<< HEAD
-.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions chaos healing-table lint build clean
-=======
-.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage chaos healing-table fuzz lint build clean
->>>>>>> main
+.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions chaos healing-table fuzz lint build clean
 
 help:
 	@echo 'make demo       everything once, from nothing: services, 200 households, tables, a plot, an audit, a proof'
