@@ -206,7 +206,9 @@ describe('small commands', () => {
       const silent = await runCli('audit', '--limit', '0')
       await changed.undo()
       expect(code).toBe(1)
-      expect(stdout).toMatch(/store\.profiles \(.*differs: the log demands narrow=\{[\d,]+\}, the table holds narrow=\{[\d,]+\}\n.*1 are not/)
+      expect(stdout).toMatch(
+        /store\.profiles \(.*differs: the log demands narrow=\{[\d,]+\}, the table holds narrow=\{[\d,]+\}\n.*1 are not/,
+      )
       expect(silent).toMatchObject({ code: 1, stdout: expect.stringMatching(/^… and 1 more \(see --limit\)\n/) })
       expect(await cliMust('audit')).toMatch(/rows compared with the logs: all are as they must be/)
     },

@@ -199,7 +199,9 @@ describe('an export', () => {
 
   test('that cannot be says why', async () => {
     const why = (view: string, range: Parameters<typeof exported>[2]) => exported(view, 'csv', range)
-    await expect(why('nothing', {})).rejects.toThrow(/there is no view analytics.nothing; there are arrivals, bill_lines, bills, /)
+    await expect(why('nothing', {})).rejects.toThrow(
+      /there is no view analytics.nothing; there are arrivals, bill_lines, bills, /,
+    )
     await expect(why('blocks', { points: ['a'] })).rejects.toThrow('no column usage_point')
     await expect(why('bills', { meters: ['a'] })).rejects.toThrow('no column meter')
     await expect(why('meters', { from: '2013-01-01' })).rejects.toThrow('no column of time')
