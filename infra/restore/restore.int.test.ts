@@ -297,10 +297,13 @@ describe('by itself', () => {
   beforeAll(() => restarted(true), MINUTE)
   afterAll(() => restarted(false), MINUTE)
 
-  /** Until the projector has told so many ends since then, and a reader with nothing else in hand comes to all. */
+  /** Each once: a projector that is started twice meanwhile tells of two places in one lane. */
+  const lanesOf = (rows: readonly { lane: number | null }[]) => [...new Set(rows.map(({ lane }) => lane))].sort()
+
+  /** Until the projector has told the ends of all these lanes since then, and a reader with nothing else in hand comes to all. */
   async function healed(since: Date, fault: string, lanes: readonly number[]): Promise<void> {
-    const rows = await line.repairs('restore', since, (told) => told.length >= lanes.length)
-    expect(rows.map(({ lane }) => lane).sort()).toEqual(lanes)
+    const rows = await line.repairs('restore', since, (told) => lanesOf(told).length >= lanes.length)
+    expect(lanesOf(rows)).toEqual(lanes)
     for (const row of rows) expect(row).toMatchObject({ subject: 'topic chain', fault, by: 'projector' })
     await expectRestored()
   }
@@ -326,7 +329,7 @@ describe('by itself', () => {
       const since = new Date()
       await recreateTopic(deps.kafka, line.config, 'chain')
       const load = line.startLoad()
-      await line.repairs('restore', since, (told) => told.length >= 2)
+      await line.repairs('restore', since, (told) => lanesOf(told).length >= 2)
       await load.end()
       await healed(since, 'records-lost', [0, 1])
     },
