@@ -12,24 +12,42 @@ export interface AppendDeps {
   readonly logger: Logger
 }
 
+export interface AppendPlace {
+  readonly topic: TopicName
+  readonly partition: number
+}
+
+/** Resolves when the broker has them. `records` without the prefix. */
+export async function appendRecords(
+  { writer, ids }: Pick<AppendDeps, 'writer' | 'ids'>,
+  { topic, partition }: AppendPlace,
+  name: 'Block' | 'SignedVote',
+  records: readonly Buffer[],
+): Promise<void> {
+  const messages = records.map((record) => ({ key: null, value: ids.frame(name, record) }))
+  await writer.append(topic, partition, messages)
+}
+
+/** A block and the votes on it: apart, for together they may be more than the broker takes at once. */
+export async function appendBlock(
+  deps: Pick<AppendDeps, 'writer' | 'ids'>,
+  place: AppendPlace,
+  block: Buffer,
+  votes: readonly Buffer[],
+): Promise<void> {
+  await appendRecords(deps, place, 'Block', [block])
+  if (votes.length > 0) await appendRecords(deps, place, 'SignedVote', votes)
+}
+
 /** The newest `most` of what is kept. Resolves when the broker has them all. */
 export async function appendAgain(
   records: KeptRecords,
-  { topic, lane, partition }: { readonly topic: TopicName; readonly lane: number; readonly partition: number },
-  { writer, ids, logger }: AppendDeps,
+  { lane, ...place }: AppendPlace & { readonly lane: number },
+  deps: AppendDeps,
   most = KEPT_BLOCKS,
 ): Promise<void> {
-  const kept = records.newest(lane).slice(-most)
-  const append = (name: 'Block' | 'SignedVote', values: readonly Buffer[]) =>
-    writer.append(
-      topic,
-      partition,
-      values.map((value) => ({ key: null, value: ids.frame(name, value) })),
-    )
-  for (const { block, votes } of kept) {
-    // apart from the votes: together they may be more than the broker takes at once
-    await append('Block', [block])
-    await append('SignedVote', votes)
-  }
-  logger.warn({ topic, lane, blocks: kept.length }, 'others may lack what is final: the newest blocks are appended again')
+  const kept = records.newest(lane, most)
+  for (const { block, votes } of kept) await appendBlock(deps, place, block, votes)
+  const where = { topic: place.topic, lane, blocks: kept.length }
+  deps.logger.warn(where, 'others may lack what is final: the newest blocks are appended again')
 }

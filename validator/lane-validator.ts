@@ -46,12 +46,12 @@ export class LaneValidator implements VotedLog {
     private readonly deps: ValidatorDeps,
   ) {
     this.voter = new Voter(this, deps)
-    const { records } = deps.states
+    const { finals } = deps.states
     const place = () =>
       this.deps.registry.state
         .governanceAt(feed.reader.state.final.registrySize)
         .authorities.findIndex(({ id }) => id === deps.key.id)
-    if (records !== undefined) this.unsealed = new Unsealed(feed, { ...deps, records, place })
+    if (finals !== undefined) this.unsealed = new Unsealed(feed, { ...deps, records: finals.records, place })
   }
 
   get partition(): number {

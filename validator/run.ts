@@ -89,7 +89,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
     },
     onFailure: onFatal,
     onShort: async (lane) => {
-      if (states.records !== undefined) await appendAgain(states.records, { topic: 'chain', lane, partition: lane }, deps)
+      if (states.finals !== undefined) await appendAgain(states.finals.records, { topic: 'chain', lane, partition: lane }, deps)
     },
   })
   const reseals = new Map(lanes.map((lane) => [lane, new Reseals(lane, registry.state.chainId, key.id)]))

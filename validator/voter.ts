@@ -16,6 +16,7 @@ import { faultCode } from '../schemas/faults.js'
 import { hashKey } from '../schemas/hash.js'
 import { type Candidate, verdictHash } from '../schemas/lane-fold.js'
 import { encodeSignedVote, type Judgement, type NotCounted, type Vote } from '../schemas/records.js'
+import { appendBlock, appendRecords } from './append-again.js'
 import { attest, type Ballot, type Said } from './attest.js'
 import type { Check } from './check.js'
 import { isStuck, repeatDue, toRepeat, toVoteOn } from './stuck.js'
@@ -122,15 +123,7 @@ export class Voter {
     const votes = [...candidate.ballots.values()].map(({ vote }) => encodeSignedVote(vote.voteBytes, vote.signature))
     const where = { lane: state.lane, height: String(candidate.header.height), votes: votes.length }
     deps.logger.warn(where, 'nothing becomes final: the first candidate and its votes are appended again')
-    // apart from the votes: together they may be more than the broker takes at once
-    await this.append('Block', [held.bytes])
-    if (votes.length > 0) await this.append('SignedVote', votes)
-  }
-
-  private async append(name: 'Block' | 'SignedVote', records: readonly Buffer[]): Promise<void> {
-    const { deps, log } = this
-    const messages = records.map((record) => ({ key: null, value: deps.ids.frame(name, record) }))
-    await deps.writer.append(log.topic, log.partition, messages)
+    await appendBlock(deps, log, held.bytes, votes)
   }
 
   private async consider(candidate: Candidate, isStuck: boolean, key: AuthorityKey): Promise<void> {
@@ -180,7 +173,7 @@ export class Voter {
       judgement: judgementOf(ballot, opinion, final.verdictHash),
     }
     opinion.sent = ballot.kind
-    await this.append('SignedVote', [signVote(deps.registry.state.chainId, vote, key)])
+    await appendRecords(deps, this.log, 'SignedVote', [signVote(deps.registry.state.chainId, vote, key)])
     deps.onVoted(vote)
   }
 }

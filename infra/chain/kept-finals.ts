@@ -3,6 +3,8 @@
 import type { Database, RootDatabase } from 'lmdb'
 import type { Hash } from '../../schemas/hash.js'
 import { CorruptStateError, checksumOf, stored } from './checked-store.js'
+import { KeptRecords } from './kept-records.js'
+import type { Finalized } from './lane-reader.js'
 
 export interface KeptFinal {
   readonly block: Hash
@@ -14,10 +16,13 @@ type Place = [lane: number, height: number]
 export class KeptFinals {
   private readonly finals: Database<Buffer, Place>
   private readonly saved: Database<string, string>
+  /** What can be appended again where a log has lost it. */
+  readonly records: KeptRecords
 
   constructor(private readonly root: RootDatabase) {
     this.finals = root.openDB<Buffer, Place>({ name: 'finals', encoding: 'binary' })
     this.saved = root.openDB<string, string>({ name: 'checkpoint', encoding: 'string' })
+    this.records = new KeptRecords(root)
   }
 
   /** Within the transaction that commits the lane's position. */
@@ -53,12 +58,12 @@ export class KeptFinals {
     return rest
   }
 
-  /** Keeps the checkpoint, does `also`, and drops what it covers, each lane up to its height: all or nothing. */
-  save(checkpoint: string, covered: Iterable<readonly [lane: number, height: bigint]>, also: () => void = () => undefined): void {
+  /** Keeps the checkpoint with its records, and drops what it covers, each lane up to its height: all or nothing. */
+  save(checkpoint: string, covered: Iterable<readonly [lane: number, height: bigint]>, finalized: Finalized): void {
     const sum = checksumOf('checkpoint', Buffer.from(checkpoint)).toString('hex')
     this.root.transactionSync(() => {
       this.saved.put('newest', sum + checkpoint)
-      also()
+      this.records.keep(finalized)
       for (const [lane, height] of covered) {
         const range = { start: [lane, 0] as Place, end: [lane, Number(height) + 1] as Place }
         for (const key of [...this.finals.getKeys(range)]) this.finals.remove(key)

@@ -31,10 +31,10 @@ export class KeptRecords {
     this.records.remove([lane, height - KEPT_BLOCKS])
   }
 
-  /** In the order of their heights. Throws CorruptStateError. */
-  newest(lane: number): KeptRecord[] {
-    const range = { start: [lane] as unknown as Place, end: [lane + 1] as unknown as Place }
-    const found = stored(() => [...this.records.getRange(range)])
+  /** `most` at most, in the order of their heights. Throws CorruptStateError. */
+  newest(lane: number, most = KEPT_BLOCKS): KeptRecord[] {
+    const range = { start: [lane + 1] as unknown as Place, end: [lane] as unknown as Place, reverse: true, limit: most }
+    const found = stored(() => [...this.records.getRange(range)]).reverse()
     return found.map(({ key, value }) => decode(lane, key[1], Buffer.from(value)))
   }
 }

@@ -5,7 +5,6 @@ import { fromHex, hex } from '../../schemas/bytes.js'
 import { type Gap, type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
 import { CHECKSUM_BYTES, CorruptStateError, checksumOf, stored } from './checked-store.js'
 import { KeptFinals } from './kept-finals.js'
-import { KeptRecords } from './kept-records.js'
 import type { Finalized, LanePosition } from './lane-reader.js'
 
 const FIXED_BYTES = 8 + 32 + 8
@@ -93,8 +92,6 @@ export class MeterStates {
     private readonly lanes: Database<string, string>,
     /** Where final blocks are kept until a checkpoint covers them. */
     readonly finals: KeptFinals | undefined,
-    /** What can be appended again where a log has lost it. */
-    readonly records: KeptRecords | undefined,
   ) {}
 
   /** Opens or makes the store of one chain. Throws CorruptStateError where it holds another chain's. */
@@ -115,8 +112,7 @@ export class MeterStates {
     }
     const meters = root.openDB<Buffer, string>({ name: 'meters', encoding: 'binary' })
     const lanes = root.openDB<string, string>({ name: 'lanes', encoding: 'string' })
-    if (!options.keepsFinals) return new MeterStates(root, meters, lanes, undefined, undefined)
-    return new MeterStates(root, meters, lanes, new KeptFinals(root), new KeptRecords(root))
+    return new MeterStates(root, meters, lanes, options.keepsFinals ? new KeptFinals(root) : undefined)
   }
 
   /** The state after the lane's final block; a meter of which nothing counts yet is new. */
@@ -150,7 +146,7 @@ export class MeterStates {
       this.lanes.put(String(lane), encodePosition(lane, position))
       const { height, hash: block, verdictHash: verdict } = position.final
       this.finals?.keep(lane, height, { block, verdict })
-      if (finalized !== undefined) this.records?.keep(finalized)
+      if (finalized !== undefined) this.finals?.records.keep(finalized)
     })
   }
 

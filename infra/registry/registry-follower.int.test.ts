@@ -167,18 +167,24 @@ test('a store of another chain is refused, with the folder to delete', async () 
   await expect(follow('a')).rejects.toThrow(/delete that folder/)
 }, 60_000)
 
+const recordsOf = ({ state }: RegistryFollower): Buffer[] =>
+  Array.from({ length: state.size }, (_, index) => ids.frame('RegistryEvent', state.store.eventBytes(index) ?? Buffer.alloc(0)))
+
+/** Behind two records that are none. */
+async function writeElsewhere(values: readonly Buffer[]): Promise<void> {
+  for (const value of [Buffer.from('another'), Buffer.from('place'), ...values]) await writer.append('registry', 0, [{ value }])
+}
+
 test('a topic that was made again from a replica, each event elsewhere, is followed from the last event that counted', async () => {
   const a = await follow('a')
   await writeGenesis(a, writer, ids, genesis)
   await enrolMeters(a, writer, ids, [testMeter('before')], keys.slice(0, 1))
   const { size } = a.state
-  const values = Array.from({ length: size }, (_, index) =>
-    ids.frame('RegistryEvent', a.state.store.eventBytes(index) ?? Buffer.alloc(0)),
-  )
+  const values = recordsOf(a)
   await closeAll()
   await dropTopics()
   await newTopics()
-  for (const value of [Buffer.from('another'), Buffer.from('place'), ...values]) await writer.append('registry', 0, [{ value }])
+  await writeElsewhere(values)
   const again = await follow('a')
   await again.caughtUp()
   expect(again.state.size).toBe(size)
@@ -191,11 +197,9 @@ test('one that is made again while it is followed is followed on from there', as
   await writeGenesis(a, writer, ids, genesis)
   await enrolMeters(a, writer, ids, [testMeter('before')], keys.slice(0, 1))
   const { size } = a.state
-  const values = Array.from({ length: size }, (_, index) =>
-    ids.frame('RegistryEvent', a.state.store.eventBytes(index) ?? Buffer.alloc(0)),
-  )
+  const values = recordsOf(a)
   await recreateTopic(kafka, config, 'registry')
-  for (const value of [Buffer.from('another'), Buffer.from('place'), ...values]) await writer.append('registry', 0, [{ value }])
+  await writeElsewhere(values)
   await enrolMeters(a, writer, ids, [testMeter('later')], keys.slice(0, 1))
   await a.reach(size + 1)
   expect(a.nextOffset).toBe(BigInt(size) + 3n)

@@ -2,7 +2,6 @@
  *  history. Each instance of a validator has one, for the lanes that it follows. */
 import type { Logger } from 'pino'
 import type { KeptFinals } from '../../infra/chain/kept-finals.js'
-import type { KeptRecords } from '../../infra/chain/kept-records.js'
 import type { CheckpointFeed, FinalCheckpoint } from '../../infra/checkpoints/checkpoint-feed.js'
 import { encodeCheckpointPosition, positionOf } from '../../infra/checkpoints/checkpoint-position.js'
 import { isSameLeaf, type LaneTips } from '../../schemas/checkpoint/log.js'
@@ -12,7 +11,6 @@ import type { CheckpointLeaf } from '../../schemas/records.js'
 export interface GuardDeps {
   readonly logger: Logger
   readonly finals: KeptFinals
-  readonly records: KeptRecords
   /** What the feed's log is made of. */
   readonly nodes: PeakStore
   /** Heights of the newest final blocks as kept here, of each lane that is followed. */
@@ -71,7 +69,7 @@ export class CheckpointGuard {
     deps.finals.save(
       encodeCheckpointPosition(positionOf(feed.reader.position, feed.log, deps.nodes)),
       [...this.tips.values()].map(({ lane, height }) => [lane, height] as const),
-      () => deps.records.keep(finalized),
+      finalized,
     )
   }
 

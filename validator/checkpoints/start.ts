@@ -35,8 +35,8 @@ export interface Checkpoints extends Running {
 
 export async function startCheckpoints(deps: CheckpointDeps): Promise<Checkpoints> {
   const { registry, states, signatures, config, metrics, key, logger, isMaker } = deps
-  const { finals, records } = states
-  if (finals === undefined || records === undefined) throw new BugError('checkpoints need the final blocks to be kept')
+  const { finals } = states
+  if (finals === undefined) throw new BugError('checkpoints need the final blocks to be kept')
   const written = finals.checkpoint()
   const position = written === undefined ? undefined : decodeCheckpointPosition(written)
   const { log, nodes } = logAt(position, registry.state.lanes)
@@ -68,11 +68,11 @@ export async function startCheckpoints(deps: CheckpointDeps): Promise<Checkpoint
     },
     onChange: () => poke(),
     onFailure: deps.onFatal,
-    onShort: () => appendAgain(records, { topic: 'checkpoints', lane: feed.reader.lane, partition: 0 }, deps),
+    onShort: () => appendAgain(finals.records, { topic: 'checkpoints', lane: feed.reader.lane, partition: 0 }, deps),
   })
   const heightOf = (lane: number) => states.position(lane)?.final.height ?? 0n
   const heights = new Map([...deps.lanes, ...others].map((lane) => [lane, heightOf(lane)]))
-  const guard: CheckpointGuard = new CheckpointGuard(feed, { logger, finals, records, nodes, heights })
+  const guard: CheckpointGuard = new CheckpointGuard(feed, { logger, finals, nodes, heights })
   const intervalMillis = config.checkpointMillis
   const keeper = isMaker ? new CheckpointKeeper(feed, { ...deps, finals, guard, intervalMillis }) : undefined
   const poke = () => {
