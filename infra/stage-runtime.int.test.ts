@@ -3,12 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
+import kafkajs from 'kafkajs'
 import pino from 'pino'
 import { chainerStage } from '../chainer/stage.js'
+import { decodeRepair, type Repair } from '../schemas/records.js'
 import { loadConfig } from './config.js'
 import { createKafka } from './kafka/client.js'
+import { readLog } from './kafka/log-reader.js'
 import { LogWriter } from './kafka/log-writer.js'
-import { deleteTopics, ensureTopics } from './kafka/topics.js'
+import { deleteTopics, ensureTopics, topicName, topicSpecs } from './kafka/topics.js'
 import { createKeyFile } from './keys.js'
 import { keyFileOf, loadAuthorityKey, openRuntime, type Running, type Runtime, runProcess } from './stage-runtime.js'
 import { testGenesis } from './testing/registry.js'
@@ -109,6 +112,58 @@ test('a topic that is missing is said before anything is opened', async () => {
     /topics are missing/,
   )
 }, 30_000)
+
+/** What topic repairs tells in its first partition. */
+async function repairsTold(): Promise<Repair[]> {
+  const told: Repair[] = []
+  for await (const { value } of readLog({ kafka, topicPrefix: config.topicPrefix, topic: 'repairs', partition: 0, from: 0n })) {
+    const event = decodeRepair(value)
+    if (event === undefined) throw new Error('what stands in repairs is no repair event')
+    told.push(event)
+  }
+  return told
+}
+
+test('a stage that refuses a topic’s settings tells it in repairs once, and when it was mended, what it took', async () => {
+  const admin = kafka.admin()
+  await admin.connect()
+  const retention = (value: string) =>
+    admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name: topicName(config, 'chain'),
+          configEntries: Object.entries({
+            ...topicSpecs(config).find(({ name }) => name === 'chain')?.settings,
+            'retention.ms': value,
+          }).map(([name, each]) => ({ name, value: each })),
+        },
+      ],
+    })
+  try {
+    await retention('60000')
+    for (const _ of ['once', 'again']) await expect(runStage()).rejects.toThrow(/chain: retention.ms is 60000, not -1/)
+    const common = { kind: 'wait', fault: 'topic-settings', subject: 'topics', by: 'chainer-authority-1', lane: -1 }
+    const [requested, ...more] = await repairsTold()
+    expect(requested).toMatchObject({ ...common, status: 'requested' })
+    expect(requested?.detail).toMatch(/retention.ms is 60000, not -1. Mend it: kafka-configs.sh/)
+    expect(more).toEqual([])
+    await retention('-1')
+    await runStage()
+    process.emit('SIGTERM')
+    expect(await exited()).toEqual([0])
+    const ended = (await repairsTold()).at(-1)
+    expect(ended).toMatchObject({ ...common, id: requested?.id, status: 'completed' })
+    expect(ended?.tookMillis).toBe(Number(ended?.at) - Number(requested?.at))
+    await runStage()
+    process.emit('SIGTERM')
+    await until('the stop', 20_000, () => exits.length === 2)
+    expect((await repairsTold()).map(({ status }) => status)).toEqual(['requested', 'requested', 'completed'])
+  } finally {
+    await admin.disconnect()
+  }
+}, 120_000)
 
 test('the key is where the settings say, else in the home', async () => {
   expect(keyFileOf(config)).toBe(join(home, 'keys', 'authority-1.json'))

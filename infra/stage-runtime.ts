@@ -3,17 +3,19 @@ import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Signatures } from '../schemas/ed25519.js'
+import type { Repair } from '../schemas/records.js'
 import { type Config, loadConfig } from './config.js'
 import { selfTest, sodiumSignatures } from './crypto/sodium.js'
 import { createKafka } from './kafka/client.js'
 import type { LogFault } from './kafka/log-fault.js'
 import { LogWriter } from './kafka/log-writer.js'
 import { registerSchemas, type SchemaIds } from './kafka/schema-ids.js'
-import { checkTopics } from './kafka/topics.js'
+import { checkTopics, TopicMismatchError } from './kafka/topics.js'
 import { type AuthorityKey, loadKeyFile } from './keys.js'
 import { createLogger } from './log.js'
 import { RegistryFollower } from './registry/registry-follower.js'
 import { tellInto } from './repairs/repair-events.js'
+import { TopicRefusal } from './repairs/topic-refusal.js'
 import { RestoreRequests } from './restore/requests.js'
 import type { Stage } from './stage.js'
 
@@ -46,16 +48,24 @@ export function loadAuthorityKey(config: Config): Promise<AuthorityKey> {
   return loadKeyFile(keyFileOf(config))
 }
 
+interface Named {
+  readonly name: string
+  readonly signs: boolean
+}
+
+const folderOf = ({ name, signs }: Named, { home, authority }: Config): string =>
+  join(home, 'state', signs ? `${name}-${authority}` : name)
+
 /** Opens all that a stage needs, and folds the registry to its present end: its genesis is there afterwards. */
 export async function openRuntime(
-  stage: { readonly name: string; readonly signs: boolean },
+  stage: Named,
   config: Config,
   logger: Logger,
   onFatal: (error: Error) => void,
 ): Promise<Runtime & Running> {
   const kafka = createKafka(config, logger)
   await checkTopics(kafka, config)
-  const folder = join(config.home, 'state', stage.signs ? `${stage.name}-${config.authority}` : stage.name)
+  const folder = folderOf(stage, config)
   const signatures = sodiumSignatures
   const writer = new LogWriter({ kafka, topicPrefix: config.topicPrefix, logger })
   const registering = registerSchemas(config, logger)
@@ -94,6 +104,20 @@ export async function openRuntime(
   return { config, logger, kafka, registry, writer, ids, signatures, folder, onFatal, onLogFault, stop }
 }
 
+/** Tells what keeps a stage from being started: without its writer, and not for long. */
+async function tellAlone(event: Repair, config: Config, logger: Logger): Promise<void> {
+  const { topicPrefix } = config
+  const writer = new LogWriter({ kafka: createKafka(config, logger), topicPrefix, logger, deadlineMillis: LAST_WORDS_MILLIS })
+  try {
+    await writer.connect()
+    await tellInto({ writer, ids: await registerSchemas(config, logger) })(event)
+  } finally {
+    await writer.disconnect()
+  }
+}
+
+/** How long a stage that cannot start tries to say so, milliseconds. */
+const LAST_WORDS_MILLIS = 5_000
 /** How long a clean shutdown may take before the process ends all the same, milliseconds. */
 const SHUTDOWN_MILLIS = 14_000
 
@@ -112,7 +136,12 @@ export async function runProcess(stage: Stage, start: (runtime: Runtime) => Prom
   }
   process.on('uncaughtException', onFatal)
   process.on('unhandledRejection', (reason) => onFatal(reason instanceof Error ? reason : new Error(String(reason))))
-  const runtime = await openRuntime(stage, config, logger, onFatal)
+  const refusal = new TopicRefusal(folderOf(stage, config), logger)
+  const runtime = await openRuntime(stage, config, logger, onFatal).catch(async (error: unknown) => {
+    if (error instanceof TopicMismatchError) await refusal.refused(error, (event) => tellAlone(event, config, logger))
+    throw error
+  })
+  await refusal.isOver(tellInto(runtime))
   const running = await start(runtime)
   let isStopping = false
   const stop = () => {

@@ -341,6 +341,12 @@ const changes: Change[] = [
     set: 'narrow[1] = narrow[1] + 1',
     move: "start = start + interval '1 microsecond'",
   },
+  {
+    table: 'store.profiles',
+    where: 'height = 1 AND entry = 0',
+    set: 'total = total - 1',
+    move: "start = start + interval '2 microseconds'",
+  },
   { table: 'store.readings', where: 'height = 1 AND entry = 1', set: "sent_at = 'infinity'", move: 'height = 77' },
   { table: 'store.registers', where: 'true', set: 'value = -1', move: 'lane = 9' },
   { table: 'store.rejections', where: 'entry = 2', set: "meter = 'x'", move: 'height = 0' },

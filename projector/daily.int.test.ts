@@ -78,3 +78,38 @@ test('days of 23 and 25 hours are full with 46 and 50 half hours; energy is exac
     day('2013-10-27', 'new', '0.024024', 24, 48, '0.5000'),
   ])
 })
+
+test('a month has the days of its usage point, also where a midnight comes twice', async () => {
+  await client.query('BEGIN')
+  await copyRows(client, METERS, [[2, 'm2', 0, 'device', Buffer.alloc(32), 1, 0, null]])
+  await copyRows(client, ASSIGNMENTS, [[2, 0, Number.POSITIVE_INFINITY, 'cuban', 'America/Havana', 'f', 'r', 'p', 1]])
+  // 3 November, 1 o’clock: back to midnight
+  const all = halfHours('2013-11-01T04:00:00Z', 30 * 48 + 2, 2)
+  await copyRows(client, PROFILES, packedIntervals(all))
+  const { rows: days } = await client.query(
+    `SELECT sum(kwh)::text AS kwh, count(*)::int AS days, max(intervals)::int AS most FROM analytics.point_days
+      WHERE usage_point = 'cuban' AND covered_seconds = expected_seconds`,
+  )
+  const { rows: months } = await client.query(
+    `SELECT kwh::text, full_days::int AS days FROM analytics.top_consumers WHERE usage_point = 'cuban'`,
+  )
+  await client.query('ROLLBACK')
+  expect(days).toEqual([{ kwh: '1.443442', days: 30, most: 50 }])
+  expect(months).toEqual([{ kwh: '1.443442', days: 30 }])
+})
+
+test('a meter that measured its point for a moment of a day more leaves completeness of all to be asked', async () => {
+  await client.query('BEGIN')
+  await copyRows(client, METERS, [[3, 'm3', 0, 'device', Buffer.alloc(32), 1, 0, null]])
+  const until = Date.parse('2013-12-03T00:00:00.300Z')
+  await copyRows(client, ASSIGNMENTS, [[3, 0, until, 'short', 'Europe/London', 'short', 'r', 'p', 1]])
+  await copyRows(client, PROFILES, packedIntervals(halfHours('2013-12-02T00:00:00Z', 50, 3)))
+  const { rows } = await client.query(
+    `SELECT day::text, points::int, completeness::text FROM analytics.completeness WHERE feeder = 'short' ORDER BY day`,
+  )
+  await client.query('ROLLBACK')
+  expect(rows).toEqual([
+    { day: '2013-12-02', points: 1, completeness: '1.0000' },
+    { day: '2013-12-03', points: 1, completeness: null },
+  ])
+})

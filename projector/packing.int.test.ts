@@ -28,8 +28,9 @@ let server: pg.Client
 
 const QUARTER = 900
 const HOUR_MILLIS = 3_600_000
-/** Two days before clocks change in London. */
-const BEGIN = Date.parse('2013-03-29T00:00Z') / 1000
+/** A day before clocks go back in London, and forward in Fiji. */
+const BEGIN = Date.parse('2013-10-26T00:00Z') / 1000
+const ZONES = ['Europe/London', 'Asia/Kolkata', 'Pacific/Fiji', 'America/New_York'] as const
 const CHANNELS = [
   [1, 0, 1, 29, 0, 255, 30, 128],
   [1, 0, 1, 29, 0, 255, 30, 125],
@@ -123,9 +124,9 @@ beforeAll(async () => {
     for (const [i, channel] of CHANNELS.entries())
       await insertChannel(client, [channel, obis(channel), i === 3 ? 35 : 30, i === 1 ? -3 : 0, i === 1 ? '0.001' : '1'])
     await insertChannel(client, [REGISTER, obis(REGISTER), 30, 0, '1'])
-    await client.query(`INSERT INTO store.zones VALUES ('Europe/London'), ('Asia/Kolkata')`)
+    await client.query('INSERT INTO store.zones SELECT unnest($1::text[])', [ZONES])
     const none = Buffer.alloc(32)
-    const final = Date.parse('2013-04-20T00:00Z')
+    const final = Date.parse('2013-11-20T15:17Z')
     await copyRows(
       client,
       BLOCKS,
@@ -147,6 +148,7 @@ async function writeFlat(client: pg.Client, histories: readonly (readonly Messag
     METERS,
     histories.map((_, i) => [i + 1, `m${i + 1}`, 0, 'device', Buffer.alloc(32), 1, 0, null]),
   )
+  const zone = (i: number) => ZONES[i % ZONES.length] ?? 'UTC'
   const place = (i: number) => [`feeder-${i % 2}`, 'north', 'flat', 1] as const
   await copyRows(
     client,
@@ -154,8 +156,8 @@ async function writeFlat(client: pg.Client, histories: readonly (readonly Messag
     histories.flatMap((_, i): AssignmentRow[] => {
       const moved = (BEGIN + (moves[i] ?? 0)) * 1000
       return [
-        [i + 1, 0, moved, `p${i}`, 'Europe/London', ...place(i)],
-        [i + 1, moved, Number.POSITIVE_INFINITY, `p${i ^ 1}`, 'Asia/Kolkata', ...place(i + 1)],
+        [i + 1, 0, moved, `p${i}`, zone(i), ...place(i)],
+        [i + 1, moved, Number.POSITIVE_INFINITY, `p${i ^ 1}`, zone(i + 1), ...place(i + 1)],
       ]
     }),
   )
@@ -198,13 +200,16 @@ async function texts(client: pg.Client, select: string): Promise<string[]> {
   return rows.map(({ row }) => row)
 }
 const TIMES = [
-  ['2013-03-30T11:07Z', '2013-03-31T02:30Z'],
+  ['2013-10-26T11:07Z', '2013-10-27T02:30Z'],
   ['-infinity', 'infinity'],
-  ['2013-04-02T00:00Z', '2013-04-02T00:00Z'],
+  ['2013-10-29T00:00Z', '2013-10-29T00:00Z'],
 ]
+/** Rows whose total is not that of their values. */
+const WRONG = `SELECT * FROM store.profiles
+   WHERE total IS DISTINCT FROM (SELECT sum(value) FROM unnest(narrow) value HAVING abs(sum(value) + 0.5) < 2147483648)`
 const columnsOf = ({ columns }: { columns: readonly { readonly name: string }[] }) => columns.map(({ name }) => name).join(', ')
 
-test('packing changes no answer of any view, nor any interval, whatever meters sent: overlaps, corrections, other steps, the same twice', async () => {
+test('packing, and sums kept with rows, change no answer of any view, nor any interval, whatever meters sent: overlaps, corrections, other steps, the same twice', async () => {
   let seen = 0
   await fc.assert(
     fc.asyncProperty(meters, fc.array(fc.nat({ max: 500_000 }), { minLength: 4, maxLength: 4 }), async (histories, moves) => {
@@ -214,9 +219,10 @@ test('packing changes no answer of any view, nor any interval, whatever meters s
         await client.query('ANALYZE')
         const flat = await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM store.intervals`)
         const before = await answers(client)
-        await migrateTo(client, '0019-between')
+        await migrateTo(client, '0020-totals')
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
+        expect(await texts(client, WRONG)).toEqual([])
         for (const [from, to] of TIMES) {
           const columns =
             'meter, usage_point, interval_start, interval_end, obis, value, kwh, quality, sequence, lane, height, entry'
@@ -234,6 +240,7 @@ test('packing changes no answer of any view, nor any interval, whatever meters s
         await copyRows(client, PROFILES, profileRows(seriesOf(histories)))
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
+        expect(await texts(client, WRONG)).toEqual([])
       }).finally(() => server.query(`DROP DATABASE ${name}`))
     }),
     // each run is a database: to shrink would make hundreds

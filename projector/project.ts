@@ -151,10 +151,10 @@ export function* profileRows(all: Iterable<Series>): Generator<ProfileRow> {
       to = endOfRow(from, values.length, step)
       const startMillis = (start + from * step) * 1000
       const codes = quality.slice(from, to)
+      const [narrow, wide] = packed(values.slice(from, to))
       yield [
         ...([...place, meter, sequence, channel, startMillis, step] as const),
-        ...packed(values.slice(from, to)),
-        codes.some((code) => code > 0) ? codes : null,
+        ...([narrow, wide, codes.some((code) => code > 0) ? codes : null, narrow === null ? null : totalOf(narrow)] as const),
       ]
     }
   }
@@ -174,6 +174,12 @@ function endOfRow(from: number, length: number, step: number): number {
 /** Four bytes a value where that is enough for each: a quarter-hour of 2 GWh is not a household’s. */
 function packed(values: readonly number[]): [narrow: readonly number[] | null, wide: readonly number[] | null] {
   return values.every((value) => value === (value | 0)) ? [values, null] : [null, values]
+}
+
+/** Null where it has no room in four bytes: views then sum the values. */
+function totalOf(narrow: readonly number[]): number | null {
+  const total = narrow.reduce((sum, value) => sum + value, 0)
+  return total === (total | 0) ? total : null
 }
 
 /** A code for each value; none where all are valid. */

@@ -4,6 +4,7 @@ import { localAuthorities } from '../system/authorities.js'
 import { startLoad } from '../testing/acknowledged-load.js'
 import { Random } from '../testing/lane-schedule/random.js'
 import type { LocalSystem } from '../testing/local-system.js'
+import type { ResizableDisk } from '../testing/small-disk.js'
 import { until } from '../testing/until.js'
 import { countReadings, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
 import type { ChaosResult, HealedFault } from './report.js'
@@ -17,6 +18,7 @@ export interface ChaosPlan {
   /** Each kind so many times at least, however long that takes. */
   readonly rounds: number
   readonly faults: readonly Fault[]
+  readonly postgresDisk?: ResizableDisk
   /** A line for a person. */
   tell(line: string): void
 }
@@ -34,6 +36,7 @@ const HEALED_MILLIS = 180_000
 /** Needs a system of four authorities that runs, and that nobody else uses. Rejects where a fault does not heal. */
 export async function chaos(system: LocalSystem, plan: ChaosPlan): Promise<ChaosResult> {
   const { config } = system
+  const { postgresDisk } = plan
   const random = new Random(plan.seed)
   const authorities = localAuthorities(config.home)
   const promised = new Set<string>()
@@ -46,7 +49,7 @@ export async function chaos(system: LocalSystem, plan: ChaosPlan): Promise<Chaos
       batchReadings: BATCH_READINGS,
       perSecond: PER_SECOND,
     })
-    const world: World = { system, config, random, authorities, sender, load, promised }
+    const world: World = { system, config, random, authorities, sender, load, promised, postgresDisk }
     const hasBegun = async () => (await lanesMoved(world, 0, BLOCKS_BEFORE)) === config.lanes
     await until('blocks in all lanes', HEALED_MILLIS, hasBegun)
     for (const fault of schedule(random, plan, () => Date.now() - began > plan.seconds * 1_000)) {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { chaosCommand } from './command.js'
-import { FAULTS } from './faults.js'
+import { FAULTS, faultsFor } from './faults.js'
 
 test.each([
   ['--duration', 'long'],
@@ -25,4 +25,11 @@ test('kinds are chosen by name, and a name that is none is said with all that ar
 test('each fault has a name of its own, and words for the table', () => {
   expect(new Set(FAULTS.map(({ kind }) => kind)).size).toBe(FAULTS.length)
   for (const { meaning } of FAULTS) expect(meaning.length).toBeGreaterThan(10)
+})
+
+test('without a disk of its own PostgreSQL is given no full one', () => {
+  expect(faultsFor(FAULTS, true)).toHaveLength(FAULTS.length)
+  expect(faultsFor(FAULTS, false).map(({ kind }) => kind)).toEqual(
+    FAULTS.map(({ kind }) => kind).filter((kind) => kind !== 'postgres-disk-full'),
+  )
 })

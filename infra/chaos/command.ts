@@ -1,10 +1,14 @@
 /** `make chaos`: a system of its own from nothing, faults from a seed, and the proof that nothing was lost. */
 import { Command, InvalidArgumentError } from 'commander'
 import { tell } from '../cli/progress.js'
+import type { Config } from '../config.js'
+import { dataFolder } from '../services/services-config.js'
 import { localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
+import { mountResizableDisk, type ResizableDisk } from '../testing/small-disk.js'
 import { type ChaosPlan, chaos } from './chaos.js'
-import { FAULTS } from './faults.js'
+import { FAULTS, faultsFor } from './faults.js'
+import { postgresDiskFull } from './process-faults.js'
 import { healingTable, isRight, resultJson } from './report.js'
 import type { Fault } from './world.js'
 
@@ -15,6 +19,9 @@ interface Options {
   readonly kinds: readonly Fault[]
   readonly table?: boolean
 }
+
+/** What half an hour of them takes is a quarter of it. */
+const POSTGRES_MEBIBYTES = 4_096
 
 export function chaosCommand(): Command {
   return new Command('chaos')
@@ -39,11 +46,26 @@ export function chaosCommand(): Command {
 
 async function onOwnSystem(plan: ChaosPlan) {
   const system = await localSystem('chaos', { METERCHAIN_LANES: '2', METERCHAIN_LOG_LEVEL: 'info' })
+  const postgresDisk = diskForPostgres(system.config, plan)
+  const faults = faultsFor(plan.faults, postgresDisk !== undefined)
+  if (faults.length === 0) throw new Error('nothing is left that could be broken here')
   try {
     await cliMust('up', '--authorities', '4')
-    return await Promise.race([chaos(system, plan), interrupted()])
+    const whole = { ...plan, faults, ...(postgresDisk && { postgresDisk }) }
+    return await Promise.race([chaos(system, whole), interrupted()])
   } finally {
-    await system.remove()
+    await system.remove(postgresDisk?.unmount)
+  }
+}
+
+/** Only root can mount one: without it, that fault is left out. */
+function diskForPostgres(config: Config, { faults, tell }: ChaosPlan): ResizableDisk | undefined {
+  if (!faults.includes(postgresDiskFull)) return undefined
+  try {
+    return mountResizableDisk(dataFolder(config, 'postgres'), POSTGRES_MEBIBYTES)
+  } catch (error) {
+    tell(`${postgresDiskFull.kind} is left out: ${(error as Error).message}`)
+    return undefined
   }
 }
 

@@ -15,6 +15,7 @@ import {
   killAuthority,
   killStage,
   postgresAway,
+  postgresDiskFull,
   registryAway,
   silentAuthority,
   stateAltered,
@@ -34,4 +35,9 @@ export const FAULTS: readonly Fault[] = [
   ...[stateDeleted, stateAltered],
   ...[garbage, foreignCodec, foreignTransaction, topicSettings],
   ...[brokerAway, registryAway],
+  ...[postgresDiskFull],
 ]
+
+/** Those that can be done to a system whose PostgreSQL has a disk of its own, or has none. */
+export const faultsFor = (faults: readonly Fault[], hasDisk: boolean): readonly Fault[] =>
+  hasDisk ? faults : faults.filter(({ kind }) => kind !== postgresDiskFull.kind)

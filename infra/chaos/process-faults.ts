@@ -3,8 +3,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startServices } from '../services/services.js'
+import { HOST } from '../services/services-config.js'
 import { endProcess } from '../supervisor/pid-file.js'
-import { type Fault, type Injected, lanesMoved, type World } from './world.js'
+import { until } from '../testing/until.js'
+import { type Fault, type Injected, lanesMoved, repairsSince, type World } from './world.js'
 
 const SHORTEST_AWAY_MILLIS = 1_000
 const LONGEST_AWAY_MILLIS = 8_000
@@ -85,6 +87,38 @@ const serviceAway = (service: 'kafka' | 'postgres' | 'registry', kind: string, m
 
 export const brokerAway = serviceAway('kafka', 'broker-away', 'the broker is killed and away for 1 to 8 s')
 export const postgresAway = serviceAway('postgres', 'postgres-away', 'PostgreSQL is killed and away for 1 to 8 s')
+
+const FULL_MILLIS = 60_000
+/** What lasts shorter may not be told. */
+const NOTICED_MILLIS = 6_000
+/** As the projector says it. */
+const WITHOUT_ROOM = /disk of PostgreSQL is full|PostgreSQL is away/
+
+/** The server refuses what needs room, or ends itself where its own log needs some. */
+export const postgresDiskFull: Fault = {
+  kind: 'postgres-disk-full',
+  meaning: 'the disk of PostgreSQL is full until the projector says so; a server that ended itself is started again then',
+  inject: async (world) => {
+    const { system, config, postgresDisk } = world
+    if (postgresDisk === undefined) throw new Error('PostgreSQL has no disk of its own here')
+    postgresDisk.fill()
+    const since = Date.now()
+    const isTold = async () => WITHOUT_ROOM.test(await (await fetch(`http://${HOST}:${config.projectorPort}/readyz`)).text())
+    try {
+      await until('a projector that is not ready for want of room', FULL_MILLIS, isTold)
+      await pause(NOTICED_MILLIS)
+    } finally {
+      postgresDisk.makeRoom()
+    }
+    const hasEnded = system.find('postgres') === undefined
+    if (hasEnded) await startAgain(world)
+    const at = Date.now()
+    return {
+      ...{ told: `${at - since} ms, the server ${hasEnded ? 'ended itself' : 'ran on'}`, at },
+      isHealed: async () => (await repairsSince(world, 'wait', at)) > 0,
+    }
+  },
+}
 
 export const registryAway: Fault = {
   kind: 'registry-server-away',

@@ -8,7 +8,7 @@ import { snappyLiterals } from '../testing/snappy.js'
 import { until } from '../testing/until.js'
 import { kafkaOf } from './log-places.js'
 import { killed } from './process-faults.js'
-import { type Fault, type World, withLogs } from './world.js'
+import { type Fault, repairsSince, type World, withLogs } from './world.js'
 
 const MINUTE = 60_000
 const MAX_GARBAGE_BYTES = 200_000
@@ -99,7 +99,7 @@ const MENDING =
 export const topicSettings: Fault = {
   kind: 'topic-settings',
   meaning:
-    'somebody changes a setting of a topic, and a stage is killed: until it has refused to start, and the command that it named was run',
+    'somebody changes a setting of a topic, and a stage is killed: until it has refused to start, and the command that it named was run; told in repairs',
   inject: async (world) => {
     const { system, random } = world
     const topic = topicName(world.config, random.pick(TOPIC_NAMES))
@@ -120,7 +120,11 @@ export const topicSettings: Fault = {
     )
     const at = Date.now()
     await kafkaConfigs(world, remedy)
-    return { told: `${name}=${value} of ${topic}, told by ${stage}`, at }
+    return {
+      told: `${name}=${value} of ${topic}, told by ${stage}`,
+      at,
+      isHealed: async () => (await repairsSince(world, 'wait', at)) > 0,
+    }
   },
 }
 

@@ -8,6 +8,7 @@ import { systemStatus, withRuntime } from '../system/system.js'
 import type { Load } from '../testing/acknowledged-load.js'
 import type { Random } from '../testing/lane-schedule/random.js'
 import type { LocalSystem } from '../testing/local-system.js'
+import type { ResizableDisk } from '../testing/small-disk.js'
 import { withDatabase } from '../testing/whole-system.js'
 
 export interface World {
@@ -19,6 +20,8 @@ export interface World {
   readonly authorities: readonly string[]
   readonly sender: Sender
   readonly load: Load
+  /** Where PostgreSQL has one of its own, which can be full. */
+  readonly postgresDisk: ResizableDisk | undefined
   /** Leaf hashes, hexadecimal, of readings beside the load's that the door acknowledged and that must count. */
   readonly promised: Set<string>
 }

@@ -123,7 +123,10 @@ export class LmdbRegistryStore implements RegistryStore {
     if (this.#depth > 0) return run()
     this.#depth += 1
     try {
-      return this.#root.transactionSync(run)
+      return this.#root.transactionSync(() => {
+        if (this.#number('size') !== this.#size) this.#forget()
+        return run()
+      })
     } catch (error) {
       this.#forget()
       throw error
@@ -136,7 +139,7 @@ export class LmdbRegistryStore implements RegistryStore {
     await this.#root.close()
   }
 
-  /** After a transaction that was rolled back, memory must not know more than the disk. */
+  /** After a transaction that was rolled back memory must not know more than the disk, and not less where another process folded. */
   #forget(): void {
     this.#cache.clear()
     this.#governance = undefined

@@ -40,6 +40,8 @@ export interface FoldedEvent {
 const DEADLINE_MILLIS = 30_000
 /** How long the events that a final block names may take to arrive: a certificate says that more than 2/3 have them. */
 const NAMED_MILLIS = 60_000
+/** Skipped records that are kept for whoever will listen. */
+const UNHEARD = 1_000
 /** From one look whether a topic that is being made again holds what it held to the next. */
 const AGAIN_MILLIS = 500
 const TOPIC = 'registry'
@@ -60,6 +62,10 @@ export class RegistryFollower {
   #reader: LogReader | undefined
   /** Offset before which all is folded: beyond the last record lie offsets that hold none, where a stranger used transactions. */
   #reached = 0n
+  /** Skipped while nobody listened. */
+  readonly #unheard: [offset: bigint, code: string][] = []
+  /** What stands before was folded by a life before this one: it begins at the last record that counted, and skips others once more. */
+  #known: bigint
   #isRunning = false
   #following: Promise<void> | undefined
 
@@ -71,6 +77,7 @@ export class RegistryFollower {
     )
     this.state = new RegistryState(this.#store, options.signatures)
     this.#log = new RegistryLog(this.#store, this.state, options.path)
+    this.#known = this.#log.next
     this.#admin = options.kafka.admin()
   }
 
@@ -125,6 +132,7 @@ export class RegistryFollower {
     await this.#reader?.stop()
     this.#reader = undefined
     this.#reached = 0n
+    this.#known = 0n
     while (this.#isRunning) {
       try {
         return await this.#follow()
@@ -165,8 +173,10 @@ export class RegistryFollower {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Calls for each record that does not count, with the code of its reason. Gives the way to end that. */
+  /** Calls for each record that does not count, with the code of its reason; the first listener hears of those, too, that came while
+   *  nobody listened (the newest 1,000), and were not in the store when it was opened. Gives the way to end that. */
   onSkip(listener: (offset: bigint, code: string) => void): () => void {
+    for (const [offset, code] of this.#unheard.splice(0)) listener(offset, code)
     this.#skipListeners.add(listener)
     return () => this.#skipListeners.delete(listener)
   }
@@ -244,7 +254,11 @@ export class RegistryFollower {
     const code = reason.slice(0, reason.indexOf(':'))
     this.skipped.set(code, (this.skipped.get(code) ?? 0) + 1)
     this.#options.logger.warn({ offset: Number(offset), reason }, 'a record of registry does not count')
+    if (offset < this.#known) return
     for (const listener of this.#skipListeners) listener(offset, code)
+    if (this.#skipListeners.size > 0) return
+    this.#unheard.push([offset, code])
+    if (this.#unheard.length > UNHEARD) this.#unheard.shift()
   }
 
   #fail(error: Error): void {

@@ -42,8 +42,8 @@ export interface LocalSystem {
   untilReady(): Promise<void>
   /** Lines of a process's log. */
   log(name: string): string[]
-  /** Stops everything and deletes it. */
-  remove(): Promise<void>
+  /** Stops everything and deletes it; what is to be done in between. */
+  remove(meanwhile?: () => void): Promise<void>
 }
 
 /** Builds dist/ from the sources as they are. */
@@ -100,9 +100,11 @@ function system(config: Config): LocalSystem {
       await until('all stages ready', READY_MILLIS, async () => (await status()).every(({ isReady }) => isReady), status)
     },
     log: (name) => (existsSync(logFile(home, name)) ? readFileSync(logFile(home, name), 'utf8').split('\n') : []),
-    remove: async () => {
+    remove: async (meanwhile) => {
       if (process.env.METERCHAIN_TEST_KEEP === 'true') return
       const running = everyPid()
+      if (meanwhile !== undefined) await runCli('down')
+      meanwhile?.()
       const { code, stderr } = await runCli('down', '--reset')
       const left = running.filter(isRunning)
       for (const each of left) await endProcess(each, 0, 'SIGKILL')

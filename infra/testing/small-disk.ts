@@ -32,6 +32,42 @@ function mount(folder: string, mebibytes: number): string | undefined {
 
 const unmount = (folder: string): void => void spawnSync('umount', [folder])
 
+/** A disk of its own for a folder. It takes memory only for what is on it. */
+export interface ResizableDisk {
+  /** Nothing more goes onto it. */
+  fill(): void
+  makeRoom(): void
+  /** What was on it is gone. */
+  unmount(): void
+}
+
+/** How often what is on it may grow while it is measured. */
+const RESIZED = 10
+
+/** The folder is made where it is not there. Throws Error where nothing can be mounted. */
+export function mountResizableDisk(folder: string, mebibytes: number): ResizableDisk {
+  mkdirSync(folder, { recursive: true })
+  const refused = mount(folder, mebibytes)
+  if (refused !== undefined) throw new Error(refused)
+  chmodSync(folder, 0o755)
+  const resize = (kibibytes: number) =>
+    spawnSync('mount', ['-o', `remount,size=${kibibytes}k`, folder], { encoding: 'utf8' }).status === 0
+  const used = () => {
+    const { blocks, bfree, bsize } = statfsSync(folder)
+    return Math.ceil(((blocks - bfree) * bsize) / 1024)
+  }
+  return {
+    fill: () => {
+      // none is so small that it would not hold what is on it by then
+      if (!Array.from({ length: RESIZED }).some(() => resize(used()))) throw new Error(`${folder} cannot be made smaller`)
+    },
+    makeRoom: () => {
+      if (!resize(mebibytes * 1024)) throw new Error(`${folder} cannot be made larger`)
+    },
+    unmount: () => unmount(folder),
+  }
+}
+
 export function mountSmallDisk(mebibytes: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
   const refused = mount(folder, mebibytes)

@@ -156,7 +156,8 @@ const hourly = (db: Kysely<unknown>, kept: Kept) =>
        FROM ${fullDays(kept, HOUR_SUMS)}`,
   )
 
-const completeness = (db: Kysely<unknown>) =>
+/** `expected`: seconds that are to be expected of a group, by which it is divided. */
+export const completeness = (db: Kysely<unknown>, expected = 'sum(expected_seconds)') =>
   createView(
     db,
     'analytics.completeness',
@@ -175,7 +176,7 @@ const completeness = (db: Kysely<unknown>) =>
     },
     `SELECT day, region, feeder, obis, count(DISTINCT usage_point), count(*) FILTER (WHERE covered_seconds >= expected_seconds),
             count(*) FILTER (WHERE intervals = 0), count(*) FILTER (WHERE estimated_intervals > 0),
-            round(sum(covered_seconds) / sum(expected_seconds), 4),
+            round(sum(covered_seconds) / ${expected}, 4),
             round(sum(greatest(expected_seconds - covered_seconds, 0)) / 3600, 2)
        FROM analytics.point_days
       GROUP BY day, region, feeder, obis`,

@@ -20,24 +20,22 @@ const MONTH_OF = (day: string) => `date_trunc('month', ${day}::timestamp)::date`
 const PEAK = '(array_agg(i.%s ORDER BY i.value::numeric / i.step DESC, i.start))[1]'
 const peakOf = (column: string) => PEAK.replace('%s', column)
 
-export const peaks = (db: Kysely<unknown>, kept: Kept) =>
-  createView(
-    db,
-    'analytics.peaks',
-    'The greatest power of each usage point and month: the mean over one interval, and the entry that says so',
-    {
-      month: MONTH,
-      ...POINT,
-      obis: 'OBIS code: 1-0:1.29.0*255 active energy imported in each interval',
-      kw: 'energy of that interval ÷ its length',
-      at: 'start of that interval, the first of several that are equal',
-      step_seconds: 'its length, seconds',
-      meter: 'the meter’s id',
-      lane: 'lane of the block that it came in',
-      height: 'height of that block',
-      entry: 'entry of that block, from 0: asks for a proof',
-    },
-    `SELECT DISTINCT ON (${MONTH_OF('d.day')}, p.usage_point, s.obis)
+const PEAK_COLUMNS = {
+  month: MONTH,
+  ...POINT,
+  obis: 'OBIS code: 1-0:1.29.0*255 active energy imported in each interval',
+  kw: 'energy of that interval ÷ its length',
+  at: 'start of that interval, the first of several that are equal',
+  step_seconds: 'its length, seconds',
+  meter: 'the meter’s id',
+  lane: 'lane of the block that it came in',
+  height: 'height of that block',
+  entry: 'entry of that block, from 0: asks for a proof',
+}
+export const PEAK_NAMES: readonly string[] = Object.keys(PEAK_COLUMNS)
+
+/** In the order of the view's columns. `where`: which periods `p` it is about. */
+export const peakRows = (kept: Kept, where = '') => `SELECT DISTINCT ON (${MONTH_OF('d.day')}, p.usage_point, s.obis)
             ${MONTH_OF('d.day')}, p.usage_point, p.zone, p.region, p.feeder, p.plan, s.obis, round(s.kw, 6), s.start, s.step, p.meter_id,
             p.lane, s.height, s.entry
        FROM ${fullDays(kept, {
@@ -49,8 +47,17 @@ export const peaks = (db: Kysely<unknown>, kept: Kept) =>
            ),
          ].join(', '),
          more: ['height', 'entry'],
-       })}
-      ORDER BY ${MONTH_OF('d.day')}, p.usage_point, s.obis, s.kw DESC, s.start`,
+       })}${where}
+      ORDER BY ${MONTH_OF('d.day')}, p.usage_point, s.obis, s.kw DESC, s.start`
+
+/** `rows`: those of `peakRows`. */
+export const peaks = (db: Kysely<unknown>, kept: Kept, rows = peakRows(kept)) =>
+  createView(
+    db,
+    'analytics.peaks',
+    'The greatest power of each usage point and month: the mean over one interval, and the entry that says so',
+    PEAK_COLUMNS,
+    rows,
   )
 
 const MONTHS_OF_DAYS = `

@@ -18,6 +18,7 @@ import { packedDays } from './0015-days.js'
 import { checkpointsView } from './0016-checkpoints-view.js'
 import { unfilled } from './0017-unfilled.js'
 import { between } from './0019-between.js'
+import { totals } from './0020-totals.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -40,6 +41,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0017-unfilled': unfilled,
   ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
   '0019-between': between,
+  '0020-totals': totals,
 }
 
 /** Compiled in: no file is looked for at run time. */

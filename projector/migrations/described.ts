@@ -31,6 +31,18 @@ export async function createTable(
   }
 }
 
+/** A column more; in rows that are there it is null, or what its definition makes of them. */
+export async function addColumn(
+  db: Kysely<unknown>,
+  table: string,
+  column: string,
+  definition: string,
+  comment: string,
+): Promise<void> {
+  await run(db, `ALTER TABLE ${table} ADD COLUMN ${column} ${definition}`)
+  await run(db, `COMMENT ON COLUMN ${table}.${column} IS ${literal(comment)}`)
+}
+
 /** A view over `select`, whose columns are those of `columns`, in that order; in place of one with the same columns. */
 export async function createView(
   db: Kysely<unknown>,

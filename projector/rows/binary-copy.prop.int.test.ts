@@ -58,8 +58,8 @@ test('intervals do, packed, to the last digit and second, up to the year 9999', 
   roundTrip(
     PROFILES,
     fc
-      .tuple(fc.tuple(...place, int(32), long, bytes(8), time, int(32)), values, fc.option(arrayOf(int(16))))
-      .map(([origin, [narrow, wide], quality]) => [...origin, narrow, wide, quality]),
+      .tuple(fc.tuple(...place, int(32), long, bytes(8), time, int(32)), values, fc.option(arrayOf(int(16))), fc.option(int(32)))
+      .map(([origin, [narrow, wide], quality, total]) => [...origin, narrow, wide, quality, total]),
   ))
 
 test('texts of any script, and periods without end, do', async () => {

@@ -60,11 +60,12 @@ export const READINGS = table<ReadingRow>(
 export type ProfileRow = [
   ...[...Origin, meter: number, sequence: number, channel: Buffer, start: number, step: number],
   ...[narrow: readonly number[] | null, wide: readonly number[] | null, quality: readonly number[] | null],
+  total: number | null,
 ]
 export const PROFILES = table<ProfileRow>(
   'store.profiles',
   ...(['lane:int2*', 'height:int8*', 'entry:int2*', 'meter:int4', 'sequence:int8', 'channel:channel*', 'start:time*'] as const),
-  ...(['step:int4', 'narrow:int4[]', 'wide:int8[]', 'quality:int2[]'] as const),
+  ...(['step:int4', 'narrow:int4[]', 'wide:int8[]', 'quality:int2[]', 'total:int4'] as const),
 )
 export type RegisterRow = [...Origin, meter: number, sequence: number, channel: Buffer, at: number, value: number]
 export const REGISTERS = table<RegisterRow>(

@@ -1,0 +1,95 @@
+/** What the views are made from since 0020: as 0015 has it, and a row that is all of one day, and that nothing overlaps, says its energy
+ *  itself: its values are not looked at. */
+import { type Kept, seconds, seen } from './0008-sources.js'
+import { PEAK_NAMES, peakRows } from './0009-consumption.js'
+import { count, lastStart, qualityAt, reaching, START, VALUES } from './0013-sources.js'
+import { holds, IS_ESTIMATED, ofDay, overlapsCorrection, PACKED_DAYS, TOTAL } from './0015-sources.js'
+
+const ESTIMATED_OF_ROW = `CASE WHEN prof.quality IS NULL THEN 0 ELSE (SELECT count(*) FROM unnest(prof.quality) q WHERE ${IS_ESTIMATED('q')}) END`
+/** Where it has no room in the column, the values are summed. */
+const TOTAL_OF_ROW = `coalesce(prof.total::numeric, ${TOTAL})`
+
+export const TOTALLED: Kept = { ...PACKED_DAYS, ofDay: ofDay(TOTAL_OF_ROW) }
+
+/** Number of the local day of a month `m` that a moment is in, from 1. */
+const dayOf = (at: string) => `width_bucket(${at}, m.starts)`
+
+/** `looked`: rows of the meter of `p` that may have intervals that begin in a month of `m`, without their arrays, which would be carried
+ *  through every step. `is_doubled`, `may_be_corrected`: another row, or a correction, overlaps it. `is_inside`: all its intervals begin in
+ *  that time. `is_whole`: its total is what it adds to one day. */
+const LOOKED = `looked AS MATERIALIZED (
+  SELECT *, is_inside AND NOT is_doubled AND NOT may_be_corrected AND day = last_day AS is_whole
+    FROM (SELECT *, coalesce(max(last_start) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) >= start
+                             OR lead(start) OVER w <= last_start, false) AS is_doubled,
+                 start >= m.from_at AND last_start < m.to_at AS is_inside, ${dayOf('start')} AS day, ${dayOf('last_start')} AS last_day
+            FROM (SELECT prof.channel, prof.start, prof.step, prof.height, ${TOTAL_OF_ROW} AS total, prof.ctid AS place,
+                         ${lastStart('prof')} AS last_start, ${count('prof')} AS intervals, ${ESTIMATED_OF_ROW} AS estimated,
+                         p.starts IS NOT NULL AND ${overlapsCorrection('p')} AS may_be_corrected
+                    FROM store.profiles prof
+                   WHERE ${reaching('p.meter', 'm.from_at', 'm.to_at')} AND ${lastStart('prof')} >= m.from_at) prof
+          WINDOW w AS (PARTITION BY channel >> 16 ORDER BY start)) rows)`
+
+/** `piece`: what of these rows holds, by day and channel: those that are whole, and of the others interval by interval. */
+const PIECES = `(
+  WITH ${LOOKED}
+  SELECT day, channel, total, intervals::int8 * step AS covered, estimated, height
+    FROM looked WHERE is_whole
+  UNION ALL
+  SELECT ${dayOf(START ?? '')}, prof.channel, sum(val.value), sum(prof.step), count(*) FILTER (WHERE ${IS_ESTIMATED(qualityAt('prof', 'val.n'))}), min(prof.height)
+    FROM (SELECT prof.*, looked.place, looked.is_doubled, looked.is_inside, looked.may_be_corrected
+            FROM looked JOIN store.profiles prof ON prof.ctid = looked.place
+           WHERE NOT looked.is_whole) prof
+   CROSS JOIN LATERAL ${VALUES}
+   WHERE ${holds('m.from_at', 'm.to_at', 'p')}
+   GROUP BY 1, prof.channel) piece`
+
+const POINT = 'p.usage_point, p.zone, p.region, p.feeder, p.plan'
+
+/** What analytics.point_days has, with the month: a look-up for each meter and month, where a look-up for each day takes as long again for
+ *  every day. For who asks for months, or for all. Where its days begin is made once for each, for rows and intervals to be placed by:
+ *  to make the local day of each took a quarter of the time. */
+export const POINT_MONTH_DAYS = `
+  SELECT m.month, d.day, ${POINT}, coalesce(d.obis, p.main_obis) AS obis, sum(d.kwh) AS kwh, coalesce(sum(d.covered), 0)::int8 AS covered_seconds,
+         sum(${seconds('d.from_at', 'd.to_at')})::int8 AS expected_seconds, coalesce(sum(d.estimated), 0)::int8 AS estimated_intervals,
+         d.day_start, d.day_end, array_agg(p.meter_id ORDER BY d.from_at, p.meter) AS meters,
+         array_agg(p.lane ORDER BY d.from_at, p.meter) AS lanes, array_agg(d.first_height ORDER BY d.from_at, p.meter) AS first_heights
+    FROM ${seen(TOTALLED)}
+   CROSS JOIN LATERAL (
+     SELECT month::date AS month, starts, greatest(p.seen_from, starts[1]) AS from_at, least(p.seen_to, starts[cardinality(starts)]) AS to_at
+       FROM generate_series(date_trunc('month', p.seen_from AT TIME ZONE p.zone), p.seen_to AT TIME ZONE p.zone, interval '1 month') month
+      CROSS JOIN LATERAL (
+        SELECT array_agg(day AT TIME ZONE p.zone ORDER BY day) AS starts
+          FROM generate_series(month, month + interval '1 month', interval '1 day') day) bounds) m
+   CROSS JOIN LATERAL (
+     SELECT b.*, greatest(m.from_at, b.day_start) AS from_at, least(m.to_at, b.day_end) AS to_at, s.obis, s.kwh, s.covered, s.estimated, s.first_height
+       FROM (SELECT n, m.month + n - 1 AS day, m.starts[n] AS day_start, m.starts[n + 1] AS day_end
+               FROM generate_series(1, cardinality(m.starts) - 1) n) b
+       LEFT JOIN (
+         SELECT piece.day AS n, c.obis, sum(piece.total * c.factor * 0.001) AS kwh, sum(piece.covered)::int8 AS covered,
+                sum(piece.estimated)::int8 AS estimated, min(piece.height) AS first_height
+           FROM ${PIECES}
+           JOIN store.channels c ON c.channel = piece.channel AND c.unit = 30
+          GROUP BY piece.day, c.obis) s ON s.n = b.n
+      WHERE least(m.to_at, b.day_end) > greatest(m.from_at, b.day_start)) d
+   WHERE d.obis IS NOT NULL OR p.main_unit = 30
+   GROUP BY m.month, d.day, ${POINT}, coalesce(d.obis, p.main_obis), d.day_start, d.day_end`
+
+export const MONTHS = `
+  SELECT month, usage_point, region, feeder, obis, sum(kwh) AS kwh, count(*) FILTER (WHERE covered_seconds >= expected_seconds) AS full_days,
+         sum(estimated_intervals)::int8 AS estimated, min(day) AS first_day, max(day) AS last_day
+    FROM (${POINT_MONTH_DAYS}) days
+   WHERE kwh IS NOT NULL
+   GROUP BY month, usage_point, region, feeder, obis`
+
+export const ZERO_DAYS = `(${POINT_MONTH_DAYS}) days
+         WHERE kwh = 0 AND obis ~ ':1[.](8|29)[.]0[*]'`
+
+/** A condition on feeder or region reaches the points, and so the look-ups: of a row for each point and month alone it would be looked at
+ *  when all are there. A point that was moved is looked up for each feeder that it had. */
+export const PEAKS = `
+  SELECT k.month, k.usage_point, k.zone, q.region, q.feeder, ${PEAK_NAMES.slice(5)
+    .map((name) => `k.${name}`)
+    .join(', ')}
+    FROM (SELECT DISTINCT usage_point, region, feeder FROM store.assignments) q
+   CROSS JOIN LATERAL (${peakRows(PACKED_DAYS, ' WHERE p.usage_point = q.usage_point')}) k (${PEAK_NAMES.join(', ')})
+   WHERE k.region = q.region AND k.feeder = q.feeder`
