@@ -41,7 +41,7 @@ export function projectBatch(blocks: readonly Finalized[], numberOf: NumberOf): 
   let [messages, intervals] = [0, 0]
   for (const block of blocks) {
     const rows = projectBlock(block, numberOf, channels)
-    for (const [table, all] of rowsByTable(rows)) for (const row of all) copies.get(table)?.add(row)
+    for (const [table, all] of rowsByTable(rows)) addAll(copies.get(table), all)
     for (const each of rows.series) {
       intervals += each.profile.values.length
       if (!isOneRow(each)) long.push(each)
@@ -49,6 +49,11 @@ export function projectBatch(blocks: readonly Finalized[], numberOf: NumberOf): 
     messages += rows.readings.length
   }
   return { blocks, copies: [...copies.values()], long, channels, messages, intervals }
+}
+
+function addAll(data: CopyData | undefined, rows: Iterable<Row>): void {
+  if (data === undefined) throw new BugError('rows of blocks for a table that is none of theirs')
+  for (const row of rows) data.add(row)
 }
 
 const isOneRow = ({ profile }: Series): boolean => rowCount(profile) === 1

@@ -43,7 +43,7 @@ const asked = async (sql: string) => (await line.asAdmin((client) => client.quer
 /** As a program left it that knew no such table. */
 async function makeOlder(): Promise<void> {
   await line.running?.stop()
-  await asked(`DROP TABLE store.arrivals CASCADE; DROP TABLE ledger.unfilled;
+  await asked(`DROP TABLE store.arrivals CASCADE; DROP TABLE ledger.unfilled; ALTER TABLE store.profiles DROP COLUMN total CASCADE;
                DELETE FROM migrations.kysely_migration WHERE name >= '0017'`)
 }
 
