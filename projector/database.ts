@@ -5,7 +5,7 @@ import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Logger } from 'pino'
 import { TransientError } from '../schemas/errors.js'
-import { binaryCopy, copyStatement } from './rows/binary-copy.js'
+import { CopyData, copyStatement } from './rows/binary-copy.js'
 import type { Row, Table } from './rows/tables.js'
 import { LIVE, type SetPrefix, useSet } from './schema-set.js'
 
@@ -134,5 +134,10 @@ export class Database {
 /** Rows into a table, by binary COPY. */
 export async function copyRows(client: pg.ClientBase, table: Table, rows: Iterable<Row>): Promise<void> {
   if (Array.isArray(rows) && rows.length === 0) return
-  await pipeline(Readable.from(binaryCopy(table, rows)), client.query(copyFrom(copyStatement(table))))
+  await copyData(client, new CopyData(table), rows)
+}
+
+/** What was made ready for it, and rows after that. */
+export async function copyData(client: pg.ClientBase, data: CopyData, more: Iterable<Row> = []): Promise<void> {
+  await pipeline(Readable.from(data.chunks(more)), client.query(copyFrom(copyStatement(data.table))))
 }

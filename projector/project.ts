@@ -3,7 +3,7 @@ import type { Finalized } from '../infra/chain/lane-reader.js'
 import { entryHash } from '../schemas/entry-hashes.js'
 import { BugError } from '../schemas/errors.js'
 import { obisText } from '../schemas/obis.js'
-import { readEntry } from '../schemas/reading.js'
+import { readMeasured } from '../schemas/reading.js'
 import type { Profile } from '../schemas/records.js'
 import { evidenceRows } from './evidence-rows.js'
 import { storableMillis } from './rows/storable.js'
@@ -50,8 +50,8 @@ export const recordBytes = ({ blockBytes, evidence }: Finalized): number =>
 export type NumberOf = (meter: string, registrySize: number) => number | undefined
 
 /** Rows of a block, in the order of its entries. Throws BugError where an entry that counts cannot be read: then more than 2/3 of
- *  the weight went by other rules than ours. */
-export function projectBlock(finalized: Finalized, numberOf: NumberOf): BlockRows {
+ *  the weight went by other rules than ours. `channels`: those of blocks before it, to which its own are added. */
+export function projectBlock(finalized: Finalized, numberOf: NumberOf, channels: BlockRows['channels'] = new Map()): BlockRows {
   const rows: BlockRows = {
     block: blockRow(finalized),
     votes: finalized.votes.map(({ bytes, vote }) => [finalized.lane, vote.height, vote.authority, bytes]),
@@ -60,7 +60,7 @@ export function projectBlock(finalized: Finalized, numberOf: NumberOf): BlockRow
     registers: [],
     rejections: [],
     ...evidenceRows(finalized),
-    channels: new Map(),
+    channels,
   }
   const codes = new Map(finalized.notCounted.map(({ entry, code }) => [entry, code]))
   finalized.block.entries.forEach((bytes, entry) => {
@@ -105,8 +105,8 @@ function blockRow({
 }
 
 function rejectionRow({ lane, header, block }: Finalized, bytes: Buffer, entry: number, code: number): RejectionRow {
-  const read = readEntry(bytes)
-  const [meter, sequence] = read.ok ? [read.signed.reading.meter, read.signed.reading.sequence] : [null, null]
+  const read = readMeasured(bytes)
+  const [meter, sequence] = read.ok ? [read.reading.meter, read.reading.sequence] : [null, null]
   return [lane, header.height, entry, code, meter, sequence, entryHash(block.entries, entry)]
 }
 
@@ -118,9 +118,9 @@ function projectEntry(
   entry: number,
 ): void {
   const { height, registrySize } = header
-  const read = readEntry(bytes)
+  const read = readMeasured(bytes)
   if (!read.ok) throw new BugError(`lane ${lane}, height ${height}, entry ${entry} counts and cannot be read: ${read.reason}`)
-  const { reading } = read.signed
+  const { reading } = read
   const { sequence, sentAt, revises } = reading
   const meter = numberOf(reading.meter, registrySize)
   if (meter === undefined)
@@ -190,15 +190,16 @@ function channelOf(
   seen: Map<string, ChannelRow>,
   { obis, unit, scaler }: { obis: Buffer; unit: number; scaler: number },
 ): Buffer {
-  const key = Buffer.alloc(8)
-  obis.copy(key)
-  key[6] = unit
-  key[7] = scaler + 128
-  const name = key.toString('hex')
+  obis.copy(channelScratch)
+  channelScratch[6] = unit
+  channelScratch[7] = scaler + 128
+  const name = channelScratch.toString('hex')
   const known = seen.get(name)
   if (known !== undefined) return known[0]
+  const key = Buffer.from(channelScratch)
   seen.set(name, [key, obisText(obis), unit, scaler, powerOfTen(scaler)])
   return key
 }
+const channelScratch = Buffer.alloc(8)
 
 const powerOfTen = (scaler: number): string => (scaler < 0 ? `0.${'1'.padStart(-scaler, '0')}` : `1${'0'.repeat(scaler)}`)

@@ -3,9 +3,10 @@ import type { ClientBase } from 'pg'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import { BugError } from '../schemas/errors.js'
 import { chainCursor, moveCursor } from './cursors.js'
-import { copyRows } from './database.js'
-import { type BlockRows, type NumberOf, profileRows, projectBlock } from './project.js'
+import { copyData } from './database.js'
+import { type BlockRows, type NumberOf, profileRows, projectBlock, rowCount, type Series } from './project.js'
 import { PROJECTIONS } from './projections/all.js'
+import { CopyData } from './rows/binary-copy.js'
 import { BLOCK_TABLES } from './rows/block-tables.js'
 import {
   BLOCKS,
@@ -16,72 +17,69 @@ import {
   READINGS,
   REGISTERS,
   REJECTIONS,
+  type Row,
+  type Table,
   VOTES,
 } from './rows/tables.js'
 
+/** Consecutive blocks of one lane, and their rows as the bytes that are copied. */
 export interface Batch {
   readonly blocks: readonly Finalized[]
-  readonly rows: readonly BlockRows[]
+  readonly copies: readonly CopyData[]
+  /** Profiles of more than one row, which are made as they are copied: 4 MiB of blocks may hold four million. */
+  readonly long: readonly Series[]
+  readonly channels: ReadonlyMap<string, ChannelRow>
+  /** That count. */
+  readonly messages: number
+  readonly intervals: number
 }
 
-/** Consecutive blocks of one lane, with their rows. */
-export const projectBatch = (blocks: readonly Finalized[], numberOf: NumberOf): Batch => ({
-  blocks,
-  rows: blocks.map((block) => projectBlock(block, numberOf)),
-})
+export function projectBatch(blocks: readonly Finalized[], numberOf: NumberOf): Batch {
+  const copies = new Map(BLOCK_TABLES.map((table) => [table, new CopyData(table)]))
+  const long: Series[] = []
+  const channels = new Map<string, ChannelRow>()
+  let [messages, intervals] = [0, 0]
+  for (const block of blocks) {
+    const rows = projectBlock(block, numberOf, channels)
+    for (const [table, all] of rowsByTable(rows)) for (const row of all) copies.get(table)?.add(row)
+    for (const each of rows.series) {
+      intervals += each.profile.values.length
+      if (!isOneRow(each)) long.push(each)
+    }
+    messages += rows.readings.length
+  }
+  return { blocks, copies: [...copies.values()], long, channels, messages, intervals }
+}
+
+const isOneRow = ({ profile }: Series): boolean => rowCount(profile) === 1
+
+/** All but the profiles of more than one row. */
+const rowsByTable = (rows: BlockRows): [Table, Iterable<Row>][] => [
+  [BLOCKS, [rows.block]],
+  [VOTES, rows.votes],
+  [READINGS, rows.readings],
+  [PROFILES, profileRows(rows.series.filter(isOneRow))],
+  [REGISTERS, rows.registers],
+  [REJECTIONS, rows.rejections],
+  [EVIDENCE, rows.evidence],
+  [EVIDENCE_RECORDS, rows.evidenceRecords],
+  ...PROJECTIONS.map(({ table, rowsOf }): [Table, Iterable<Row>] => [table, rowsOf(rows)]),
+]
 
 /** Runs inside the caller's transaction. Blocks that are in the tables already change nothing. `leftTo`: up to this height there may be
  *  rows that no cursor covers, which are deleted as their blocks come again. */
-export async function writeBatch(client: ClientBase, { blocks, rows }: Batch, leftTo = 0n): Promise<void> {
+export async function writeBatch(client: ClientBase, { blocks, copies, long, channels }: Batch, leftTo = 0n): Promise<void> {
   const [first] = blocks
   const last = blocks.at(-1)
   if (first === undefined || last === undefined) throw new BugError('a batch without blocks')
   // first, so that whoever else writes this lane waits or fails before it has sent a row
   if ((await moveCursor(client, first.header.height - 1n, chainCursor(last.lane, positionAfter(last)))) === 'already') return
   if (first.header.height <= leftTo) await deleteBlocks(client, first.lane, first.header.height, last.header.height)
-  await addChannels(client, new Map(rows.flatMap((each) => [...each.channels])))
-  await copyRows(
-    client,
-    BLOCKS,
-    rows.map((each) => each.block),
-  )
-  await copyRows(
-    client,
-    VOTES,
-    rows.flatMap((each) => each.votes),
-  )
-  await copyRows(
-    client,
-    READINGS,
-    rows.flatMap((each) => each.readings),
-  )
-  await copyRows(client, PROFILES, profileRows(rows.flatMap((each) => each.series)))
-  await copyRows(
-    client,
-    REGISTERS,
-    rows.flatMap((each) => each.registers),
-  )
-  await copyRows(
-    client,
-    REJECTIONS,
-    rows.flatMap((each) => each.rejections),
-  )
-  await copyRows(
-    client,
-    EVIDENCE,
-    rows.flatMap((each) => each.evidence),
-  )
-  await copyRows(
-    client,
-    EVIDENCE_RECORDS,
-    rows.flatMap((each) => each.evidenceRecords),
-  )
-  for (const { table, rowsOf } of PROJECTIONS)
-    await copyRows(
-      client,
-      table,
-      rows.flatMap((each) => [...rowsOf(each)]),
-    )
+  await addChannels(client, channels)
+  for (const data of copies) {
+    const more = data.table === PROFILES ? long : []
+    if (!data.isEmpty || more.length > 0) await copyData(client, data, profileRows(more))
+  }
 }
 
 async function deleteBlocks(client: ClientBase, lane: number, first: bigint, last: bigint): Promise<void> {

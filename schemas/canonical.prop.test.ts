@@ -3,7 +3,7 @@ import avro from 'avsc'
 import fc from 'fast-check'
 import { mutated, valuesOf } from '../infra/testing/avro-arbitraries.js'
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from './avsc.js'
-import { walkOf } from './canonical.js'
+import { sliceItems, walkOf } from './canonical.js'
 
 const schemas: [string, Avro][] = Object.entries<Avro>({ ...AVRO_SCHEMAS, ...PART_SCHEMAS })
 
@@ -56,6 +56,36 @@ describe.each(schemas)('%s', (_, schema) => {
         expect(walk(bytes, 0)).toBeLessThanOrEqual(bytes.length)
       }),
       { numRuns: 100 },
+    )
+  })
+})
+
+describe('items of an array of bytes, as slices', () => {
+  const type = avro.Type.forSchema({ type: 'array', items: 'bytes' })
+  const isCanonical = walkOf({ type: 'array', items: 'bytes' } as unknown as Avro)
+  const items = fc.array(
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    { maxLength: 20 },
+  )
+  const before = Buffer.from([7, 7, 7])
+
+  test('are those that avsc reads', () => {
+    fc.assert(
+      fc.property(items, (each) => {
+        expect(sliceItems(Buffer.concat([before, type.toBuffer(each)]), before.length)).toEqual(each)
+      }),
+    )
+  })
+
+  test('are none where a change made the bytes another encoding, or none', () => {
+    const changed = items.chain((each) => mutated(type.toBuffer(each)))
+    fc.assert(
+      fc.property(changed, (bytes) => {
+        const found = sliceItems(bytes, 0)
+        expect(found !== undefined).toBe(isCanonical(bytes, 0) === bytes.length)
+        if (found !== undefined) expect(type.toBuffer(found).equals(bytes)).toBe(true)
+      }),
+      { numRuns: 500 },
     )
   })
 })

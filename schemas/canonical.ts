@@ -150,3 +150,18 @@ export function itemEnds(bytes: Buffer, at: number, items: Walk, maxItems: numbe
   }
   return bytes[end] === 0 && end + 1 === bytes.length ? ends : undefined
 }
+
+/** The items of the array of `bytes` that begins at `at` and ends with the buffer, as slices of it; undefined where it is not canonical. */
+export function sliceItems(bytes: Buffer, at: number): Buffer[] | undefined {
+  let end = walkLong(bytes, at)
+  const count = varint.value
+  if (end < 0 || count < 0 || count > bytes.length - end) return undefined
+  const items: Buffer[] = []
+  for (let i = 0; i < count; i++) {
+    end = walkBytes(bytes, end)
+    if (end < 0) return undefined
+    items.push(bytes.subarray(end - varint.value, end))
+  }
+  if (count > 0 && bytes[end++] !== 0) return undefined
+  return end === bytes.length ? items : undefined
+}

@@ -1,15 +1,15 @@
 /** Leaf hashes of a block's entries, made once. The fold needs them for the root, and whoever makes rows of the block needs them again:
  *  a third of all that a replay hashes. They are kept with the list of entries as 32 bytes each, and go when it goes. */
 import { HASH_BYTES, type Hash } from './hash.js'
-import { leafHash, merkleRoot } from './merkle.js'
+import { leafHash, leafHashes, rootOfLeaves } from './merkle.js'
 
 const made = new WeakMap<readonly Buffer[], Buffer>()
 
 /** Merkle root of the entries. The list and its bytes must not change afterwards. */
 export function entriesRoot(entries: readonly Buffer[]): Hash {
-  const leaves = entries.map(leafHash)
-  made.set(entries, Buffer.concat(leaves))
-  return merkleRoot(leaves)
+  const leaves = leafHashes(entries)
+  made.set(entries, leaves)
+  return rootOfLeaves(leaves)
 }
 
 /** Leaf hash of one of them. Throws RangeError where there is none. */

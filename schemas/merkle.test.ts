@@ -8,6 +8,7 @@ import {
   EMPTY_ROOT,
   inclusionProof,
   leafHash,
+  leafHashes,
   MemoryNodeStore,
   merkleRoot,
   nodeHash,
@@ -52,7 +53,9 @@ describe('the test tree of Certificate Transparency (RFC 6962) holds', () => {
 test('an entry longer than the reused buffer has the same hash as any other', () => {
   for (const length of [4095, 4096, 4097, 300_000]) {
     const entry = Buffer.alloc(length, 7)
-    expect(leafHash(entry)).toEqual(sha256(Buffer.concat([Buffer.from([0]), entry])))
+    const expected = sha256(Buffer.concat([Buffer.from([0]), entry]))
+    expect(leafHash(entry)).toEqual(expected)
+    expect(leafHashes([entry, Buffer.alloc(0)]).subarray(0, 32)).toEqual(expected)
   }
 })
 
@@ -89,6 +92,7 @@ describe('what cannot be asked is refused', () => {
   test('a store that lacks a node, and a hash of another length, is a bug', () => {
     expect(() => rootAt(new MemoryNodeStore(), 3)).toThrow(/lacks its node/)
     expect(() => nodeHash(Buffer.alloc(31), root(1))).toThrow(/31 and 32 bytes/)
+    expect(() => merkleRoot([root(1), Buffer.alloc(31)])).toThrow(/a Merkle leaf of 31 bytes/)
     expect(() => nodeHash(root(1), Buffer.alloc(33))).toThrow(/32 and 33 bytes/)
   })
 })

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { equalBytes } from './bytes.js'
 import { BugError } from './errors.js'
-import { HASH_BYTES, type Hash, sha256 } from './hash.js'
+import { HASH_BYTES, type Hash, sha256, writeSha256 } from './hash.js'
 
 /** Hashes of perfect subtrees: (level, index) covers the leaves index × 2^level up to, not including, (index + 1) × 2^level.
  *  They never change once written, so a store is append-only and answers for every earlier size too. */
@@ -44,6 +44,20 @@ export function leafHash(entry: Uint8Array): Hash {
   if (entry.length > LEAF_SCRATCH_BYTES) return createHash('sha256').update(LEAF_PREFIX).update(entry).digest()
   leafScratch.set(entry, 1)
   return sha256(leafScratch.subarray(0, 1 + entry.length))
+}
+
+/** Leaf hashes of the entries, one after the other. */
+export function leafHashes(entries: readonly Uint8Array[]): Buffer {
+  const leaves = Buffer.allocUnsafeSlow(entries.length * HASH_BYTES)
+  for (const [index, entry] of entries.entries()) {
+    const at = index * HASH_BYTES
+    if (entry.length > LEAF_SCRATCH_BYTES) leafHash(entry).copy(leaves, at)
+    else {
+      leafScratch.set(entry, 1)
+      writeSha256(leaves, at, leafScratch.subarray(0, 1 + entry.length))
+    }
+  }
+  return leaves
 }
 
 /** SHA-256(0x01 ‖ left ‖ right). */
@@ -123,25 +137,30 @@ export function consistencyProof(store: NodeStore, oldSize: number, newSize: num
 
 /** Root of `leaves` (hashes) at once, no store: what a block needs. */
 export function merkleRoot(leaves: readonly Hash[]): Hash {
-  let level = leaves
-  while (level.length > 1) level = levelAbove(level)
-  return level[0] ?? EMPTY_ROOT
+  const odd = leaves.find((leaf) => !isHash(leaf))
+  if (odd !== undefined) throw new BugError(`a Merkle leaf of ${odd.length} bytes`)
+  return rootOfLeaves(Buffer.concat(leaves))
 }
 
-/** Pairs become nodes; what is left over at the end goes up as it is. */
-function levelAbove(level: readonly Hash[]): Hash[] {
-  const above: Hash[] = []
-  let left: Hash | undefined
-  for (const hash of level) {
-    if (left === undefined) {
-      left = hash
-    } else {
-      above.push(nodeHash(left, hash))
-      left = undefined
-    }
+/** The same of hashes that stand one after the other (`leafHashes`). */
+export function rootOfLeaves(leaves: Buffer): Hash {
+  if (leaves.length === 0) return EMPTY_ROOT
+  const level = Buffer.from(leaves)
+  for (let count = level.length / HASH_BYTES; count > 1; ) count = levelAbove(level, count)
+  return Buffer.from(level.subarray(0, HASH_BYTES))
+}
+
+/** Pairs become nodes, in their own place; what is left over at the end goes up as it is. Gives how many there are. */
+function levelAbove(level: Buffer, count: number): number {
+  const pairs = Math.floor(count / 2)
+  for (let pair = 0; pair < pairs; pair++) {
+    const from = pair * 2 * HASH_BYTES
+    // of so few bytes a copy takes longer
+    for (let i = 0; i < 2 * HASH_BYTES; i++) nodeScratch[1 + i] = level[from + i] ?? 0
+    writeSha256(level, pair * HASH_BYTES, nodeScratch)
   }
-  if (left !== undefined) above.push(left)
-  return above
+  if (count % 2 === 1) level.copyWithin(pairs * HASH_BYTES, (count - 1) * HASH_BYTES, count * HASH_BYTES)
+  return pairs + (count % 2)
 }
 
 /** The whole tree of `leaves` (hashes), for proofs within one block. */

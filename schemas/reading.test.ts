@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { mutated } from '../infra/testing/avro-arbitraries.js'
 import { hourOf } from '../infra/testing/signed-meters.js'
 import { ZERO_HASH } from './hash.js'
 import { LIMITS } from './limits.js'
-import { checkReading, readEntry } from './reading.js'
+import { checkReading, readEntry, readMeasured } from './reading.js'
 import { encodeReading, type Profile, type Reading, type Register } from './records.js'
 
 const good = hourOf('meter-1', 5, ZERO_HASH)
@@ -92,6 +94,25 @@ describe('an entry', () => {
 
   test('is read with its signature', () => {
     expect(readEntry(entry(good))).toEqual({ ok: true, signed: { reading: good, signature: Buffer.alloc(64, 3) } })
+  })
+
+  test('is the same without link and signature, whatever is changed in it', () => {
+    const { previous: _previous, ...measured } = good
+    expect(readMeasured(entry(good))).toEqual({ ok: true, reading: measured })
+    const changed = fc.oneof(
+      mutated(entry(good)),
+      mutated(entry({ ...good, sequence: -3 })),
+      fc.constant(Buffer.alloc(LIMITS.readingBytes + 1)),
+    )
+    fc.assert(
+      fc.property(changed, (bytes) => {
+        const read = readEntry(bytes)
+        if (!read.ok) return expect(readMeasured(bytes)).toEqual(read)
+        const { previous: _link, ...reading } = read.signed.reading
+        expect(readMeasured(bytes)).toEqual({ ok: true, reading })
+      }),
+      { numRuns: 500 },
+    )
   })
 
   test('is malformed where it is too long, not canonical, of another version, or outside the limits', () => {

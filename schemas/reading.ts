@@ -1,10 +1,10 @@
 /** What a reading must be beyond its encoding. The limits are part of the rules: an entry that breaks one is `malformed`. */
 import { isMeterId } from './ids.js'
 import { LIMITS } from './limits.js'
-import { decodeSignedReading, type Profile, type Reading, type Register, type SignedReading } from './records.js'
+import { decodeMeasured, decodeSignedReading, type Measured, type Profile, type Register, type SignedReading } from './records.js'
 
 /** Why a decoded reading is outside the limits, in words for its sender; undefined where it is within. */
-export function checkReading(reading: Reading): string | undefined {
+export function checkReading(reading: Measured): string | undefined {
   if (!isMeterId(reading.meter))
     return `meter id '${reading.meter.slice(0, LIMITS.idBytes)}' is not of the form [A-Za-z0-9][A-Za-z0-9._:-]{0,63}`
   if (reading.sequence < 1) return `sequence ${reading.sequence} is below 1`
@@ -59,12 +59,25 @@ function checkUnit({ unit, scaler }: { unit: number; scaler: number }): string |
   return undefined
 }
 
+type Read<T> = ({ ok: true } & T) | { ok: false; reason: string }
+
 /** An entry's reading with its signature, or why it is malformed. */
-export function readEntry(entry: Buffer): { ok: true; signed: SignedReading } | { ok: false; reason: string } {
-  if (entry.length > LIMITS.readingBytes)
-    return { ok: false, reason: `${entry.length} bytes are more than ${LIMITS.readingBytes}` }
+export function readEntry(entry: Buffer): Read<{ signed: SignedReading }> {
   const signed = decodeSignedReading(entry)
-  if (signed === undefined) return { ok: false, reason: 'its bytes are not one canonical SignedReading of a known version' }
-  const reason = checkReading(signed.reading)
-  return reason === undefined ? { ok: true, signed } : { ok: false, reason }
+  const reason = reasonOf(entry, signed?.reading)
+  return signed === undefined || reason !== undefined ? { ok: false, reason: reason ?? NOT_CANONICAL } : { ok: true, signed }
+}
+
+/** The same without link and signature: see `decodeMeasured`. */
+export function readMeasured(entry: Buffer): Read<{ reading: Measured }> {
+  const reading = decodeMeasured(entry)
+  const reason = reasonOf(entry, reading)
+  return reading === undefined || reason !== undefined ? { ok: false, reason: reason ?? NOT_CANONICAL } : { ok: true, reading }
+}
+
+const NOT_CANONICAL = 'its bytes are not one canonical SignedReading of a known version'
+
+function reasonOf(entry: Buffer, reading: Measured | undefined): string | undefined {
+  if (entry.length > LIMITS.readingBytes) return `${entry.length} bytes are more than ${LIMITS.readingBytes}`
+  return reading && checkReading(reading)
 }

@@ -2,7 +2,7 @@
  *  what is not canonical is `undefined`. What is signed or hashed is always the slice as it was received. */
 import avro from 'avsc'
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS, type PartName, type RecordName, VERSION } from './avsc.js'
-import { itemEnds, type Walk, walkOf } from './canonical.js'
+import { itemEnds, sliceItems, type Walk, walkOf } from './canonical.js'
 import { LIMITS } from './limits.js'
 
 export interface Profile {
@@ -31,6 +31,8 @@ export interface Reading {
   registers: Register[]
   revises: number | null
 }
+/** A reading without its link. */
+export type Measured = Omit<Reading, 'previous'>
 export interface SignedReading {
   reading: Reading
   signature: Buffer
@@ -231,6 +233,25 @@ export function decodeSignedReading(entry: Buffer): SignedReading | undefined {
   return signed?.reading.version === VERSION.reading ? signed : undefined
 }
 
+// of what the walk let through, avsc leaves out what this schema lacks
+const signedReadingSchema = PART_SCHEMAS.SignedReading as unknown as avro.schema.RecordType
+const measuredType = avro.Type.forSchema(withoutFields(signedReadingSchema, ['signature', 'previous']))
+const measuredResolver = measuredType.createResolver(avro.Type.forSchema(signedReadingSchema))
+
+function withoutFields(schema: avro.schema.RecordType, names: readonly string[]): avro.schema.RecordType {
+  const inner = (type: avro.Schema): avro.Schema =>
+    typeof type === 'object' && 'fields' in type ? withoutFields(type as avro.schema.RecordType, names) : type
+  const fields = schema.fields.filter(({ name }) => !names.includes(name))
+  return { ...schema, fields: fields.map((each) => ({ ...each, type: inner(each.type) })) }
+}
+
+/** The same without link and signature, for whoever has no use for them: each is a copy, and an hour decodes in two thirds of the time. */
+export function decodeMeasured(entry: Buffer): Measured | undefined {
+  if (entry.length > LIMITS.readingBytes || signedReadingCodec.walk(entry, 0) !== entry.length) return undefined
+  const { reading } = measuredType.fromBuffer(entry, measuredResolver) as { reading: Measured }
+  return reading.version === VERSION.reading ? reading : undefined
+}
+
 /** The part of an entry that was signed. */
 export const signedPart = (entry: Buffer): Buffer => entry.subarray(0, entry.length - SIGNATURE_BYTES)
 export const signaturePart = (entry: Buffer): Buffer => entry.subarray(entry.length - SIGNATURE_BYTES)
@@ -279,7 +300,6 @@ interface AvroHeader extends Omit<Header, 'height' | 'firstOffset' | 'lastOffset
   lastOffset: number
 }
 const headerCodec = part<AvroHeader>('Header')
-const blockCodec = topicRecord<{ header: AvroHeader; seal: Buffer; entries: Buffer[] }>('Block')
 
 export function encodeHeader(header: Header): Buffer {
   return headerCodec.encode({
@@ -368,12 +388,13 @@ export function decodeChainRecord(value: Buffer | null): ChainRecord | undefined
 
 function decodeBlock(bytes: Buffer): ({ kind: 'block' } & Block) | undefined {
   if (bytes[0] !== VERSION.header * 2) return undefined
-  const headerEnd = headerCodec.walk(bytes, 0)
-  if (headerEnd < 0) return undefined
-  const block = blockCodec.decode(bytes)
-  const header = block === undefined ? undefined : headerOf(block.header)
-  if (block === undefined || header === undefined) return undefined
-  return { kind: 'block', header, headerBytes: bytes.subarray(0, headerEnd), seal: block.seal, entries: block.entries }
+  const headerBytes = headerPart(bytes)
+  const header = headerBytes && decodeHeader(headerBytes)
+  if (headerBytes === undefined || header === undefined) return undefined
+  const sealEnd = headerBytes.length + SIGNATURE_BYTES
+  // avsc would copy each entry: a third of what folding a block takes
+  const entries = sliceItems(bytes, sealEnd)
+  return entries && { kind: 'block', header, headerBytes, seal: bytes.subarray(headerBytes.length, sealEnd), entries }
 }
 
 function decodeVote(bytes: Buffer): ({ kind: 'vote' } & SignedVote) | undefined {

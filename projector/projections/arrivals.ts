@@ -28,9 +28,9 @@ function* rowsOf({ block: [lane, height], readings, series }: BlockRows): Genera
   const counted = new Map<number, { first: number; again: number }>()
   for (const each of series)
     for (const [day, intervals] of daysOf(each)) {
-      const { first, again } = counted.get(day) ?? { first: 0, again: 0 }
-      const isAgain = corrections.has(each.place[2])
-      counted.set(day, isAgain ? { first, again: again + intervals } : { first: first + intervals, again })
+      const ofDay = counted.get(day) ?? { first: 0, again: 0 }
+      counted.set(day, ofDay)
+      ofDay[corrections.has(each.place[2]) ? 'again' : 'first'] += intervals
     }
   for (const [day, { first, again }] of counted) yield [lane, height, day * DAY_SECONDS * 1000, first, again]
 }

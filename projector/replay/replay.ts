@@ -8,7 +8,6 @@ import { type Filling, startFilling } from '../fill.js'
 import type { FillSource } from '../fill-source.js'
 import { recover } from '../recover.js'
 import { LIVE, OLD, REPLAYED, type SetPrefix } from '../schema-set.js'
-import type { Batch } from '../write-block.js'
 import { compareSets, type NotCompared } from './compare-sets.js'
 import type { Digest } from './digest.js'
 import { copyForgotten } from './forgotten.js'
@@ -124,7 +123,8 @@ export async function startFillingSet(
       ...(deps.checkBlock !== undefined && { onFinal: deps.checkBlock }),
       ...(isWanted !== undefined && { isWanted }),
       onWritten: (batch) => {
-        count(batch, counted)
+        counted.messages += batch.messages
+        counted.intervals += batch.intervals
         for (const { lane, header, nextOffset } of batch.blocks) read.set(lane, source.progressOf(header.height, nextOffset))
       },
     },
@@ -170,13 +170,6 @@ export async function startFillingSet(
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
-
-function count({ rows }: Batch, counted: { messages: number; intervals: number }): void {
-  for (const { readings, series } of rows) {
-    counted.messages += readings.length
-    for (const { profile } of series) counted.intervals += profile.values.length
-  }
-}
 
 /** However long the logs are; whatever ends it before is thrown. */
 async function caughtUp(filling: Pick<Filling, 'caughtUp'>, ended: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../../infra/testing/postg
 import { LIMITS } from '../../schemas/limits.js'
 import { render, selectRows } from '../audit/render.js'
 import { copyRows } from '../database.js'
-import { binaryCopy } from './binary-copy.js'
+import { binaryCopy, CopyData } from './binary-copy.js'
 import { ASSIGNMENTS, DOOR_REJECTIONS, PROFILES, READINGS, type Row, type Table } from './tables.js'
 
 let database: TestDatabase
@@ -93,6 +93,20 @@ test('rows larger than a chunk, and many chunks, arrive whole', async () => {
   const { rows: found } = await client.query('SELECT log_offset, length(bytes) AS size FROM store.door_rejections ORDER BY 1')
   await client.query('ROLLBACK')
   expect(found).toEqual(rows.map((_, i) => ({ log_offset: String(i), size: i * 20_000 })))
+})
+
+test('rows that were made ready, and rows after them, are the same COPY as all at once, each time it is sent', () => {
+  const rowsOf = fc.array(fc.tuple(...place, int(32), long, time, fc.option(long), bytes(32)), { maxLength: 200 })
+  const joined = (chunks: Iterable<Buffer>) => Buffer.concat([...chunks])
+  fc.assert(
+    fc.property(rowsOf, rowsOf, (ready, more) => {
+      const data = new CopyData(READINGS)
+      for (const row of ready) data.add(row)
+      expect(data.isEmpty).toBe(ready.length === 0)
+      for (let time = 0; time < 2; time++)
+        expect(joined(data.chunks(more)).equals(joined(binaryCopy(READINGS, [...ready, ...more])))).toBe(true)
+    }),
+  )
 })
 
 test('a number that a double cannot hold exactly is refused', () => {
