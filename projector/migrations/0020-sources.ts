@@ -3,44 +3,81 @@
 import { type Kept, seconds, seen } from './0008-sources.js'
 import { PEAK_NAMES, peakRows } from './0009-consumption.js'
 import { count, lastStart, qualityAt, reaching, START, VALUES } from './0013-sources.js'
-import { holds, IS_ESTIMATED, ofDay, overlapsCorrection, PACKED_DAYS, TOTAL } from './0015-sources.js'
+import { holds, IS_ESTIMATED, overlapsCorrection, PACKED_DAYS, rowsOf, SUMS, TOTAL } from './0015-sources.js'
 
-const ESTIMATED_OF_ROW = `CASE WHEN prof.quality IS NULL THEN 0 ELSE (SELECT count(*) FROM unnest(prof.quality) q WHERE ${IS_ESTIMATED('q')}) END`
+const estimated = (quality: string) =>
+  `CASE WHEN prof.quality IS NULL THEN 0 ELSE (SELECT count(*) FROM unnest(${quality}) q WHERE ${IS_ESTIMATED('q')}) END`
 /** Where it has no room in the column, the values are summed. */
 const TOTAL_OF_ROW = `coalesce(prof.total::numeric, ${TOTAL})`
 
-export const TOTALLED: Kept = { ...PACKED_DAYS, ofDay: ofDay(TOTAL_OF_ROW) }
+/** How many intervals of a row `prof` begin before a time. */
+const before = (time: string) =>
+  `least(greatest(ceil(extract(epoch FROM ${time} - prof.start) / prof.step), 0), ${count('prof')})::int4`
+/** Those from one place on and before another, counted from 0: as an array, which takes a fifth of what rows of intervals take. */
+const slice = (array: string, from: string, to: string) => `prof.${array}[${from} + 1 : ${to}]`
+const totalOfSlice = (from: string, to: string) =>
+  `coalesce((SELECT sum(v) FROM (SELECT unnest(${slice('narrow', from, to)}) AS v) each)::numeric, (SELECT sum(v) FROM (SELECT unnest(${slice('wide', from, to)}) AS v) each))`
+
+const IS_ALONE = 'NOT prof.is_doubled AND NOT prof.may_be_corrected'
+
+/** What of a row holds: of one that nothing overlaps all, or a slice; else interval by interval. */
+const OF_DAY = `LATERAL (
+    SELECT ${TOTAL_OF_ROW} AS total, ${count('prof')}::int8 AS intervals, ${estimated('prof.quality')} AS estimated
+     WHERE prof.is_inside AND ${IS_ALONE}
+    UNION ALL
+    SELECT ${totalOfSlice('n', 'z')}, z - n, ${estimated(slice('quality', 'n', 'z'))}
+      FROM (SELECT ${before('d.from_at')} AS n, ${before('d.to_at')} AS z) part
+     WHERE NOT prof.is_inside AND ${IS_ALONE} AND z > n
+    UNION ALL
+    SELECT sum(val.value), count(*), count(*) FILTER (WHERE ${IS_ESTIMATED(qualityAt('prof', 'val.n'))})
+      FROM ${VALUES}
+     WHERE NOT (${IS_ALONE}) AND ${holds('d.from_at', 'd.to_at', 'p')}
+    HAVING count(*) > 0) piece`
+
+export const TOTALLED: Kept = {
+  ...PACKED_DAYS,
+  ofDay: `SELECT prof.channel, ${SUMS} FROM ${rowsOf('d.from_at', 'd.to_at', 'p')} CROSS JOIN ${OF_DAY} GROUP BY prof.channel`,
+}
 
 /** Number of the local day of a month `m` that a moment is in, from 1. */
 const dayOf = (at: string) => `width_bucket(${at}, m.starts)`
 
 /** `looked`: rows of the meter of `p` that may have intervals that begin in a month of `m`, without their arrays, which would be carried
  *  through every step. `is_doubled`, `may_be_corrected`: another row, or a correction, overlaps it. `is_inside`: all its intervals begin in
- *  that time. `is_whole`: its total is what it adds to one day. */
+ *  that time. `is_alone`: nothing overlaps it. `is_whole`: its total, then, is what it adds to one day. */
 const LOOKED = `looked AS MATERIALIZED (
-  SELECT *, is_inside AND NOT is_doubled AND NOT may_be_corrected AND day = last_day AS is_whole
+  SELECT *, ${IS_ALONE} AS is_alone, is_inside AND ${IS_ALONE} AND day = last_day AS is_whole
     FROM (SELECT *, coalesce(max(last_start) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) >= start
                              OR lead(start) OVER w <= last_start, false) AS is_doubled,
                  start >= m.from_at AND last_start < m.to_at AS is_inside, ${dayOf('start')} AS day, ${dayOf('last_start')} AS last_day
             FROM (SELECT prof.channel, prof.start, prof.step, prof.height, ${TOTAL_OF_ROW} AS total, prof.ctid AS place,
-                         ${lastStart('prof')} AS last_start, ${count('prof')} AS intervals, ${ESTIMATED_OF_ROW} AS estimated,
+                         ${lastStart('prof')} AS last_start, ${count('prof')} AS intervals, ${estimated('prof.quality')} AS estimated,
                          p.starts IS NOT NULL AND ${overlapsCorrection('p')} AS may_be_corrected
                     FROM store.profiles prof
                    WHERE ${reaching('p.meter', 'm.from_at', 'm.to_at')} AND ${lastStart('prof')} >= m.from_at) prof
-          WINDOW w AS (PARTITION BY channel >> 16 ORDER BY start)) rows)`
+          WINDOW w AS (PARTITION BY channel >> 16 ORDER BY start)) prof)`
 
-/** `piece`: what of these rows holds, by day and channel: those that are whole, and of the others interval by interval. */
+const LOOKED_AT = `(SELECT prof.*, looked.place, looked.is_alone, looked.is_doubled, looked.is_inside, looked.may_be_corrected, looked.day, looked.last_day
+            FROM looked JOIN store.profiles prof ON prof.ctid = looked.place
+           WHERE NOT looked.is_whole) prof`
+
+/** `piece`: what of these rows holds, by day and channel. */
 const PIECES = `(
   WITH ${LOOKED}
   SELECT day, channel, total, intervals::int8 * step AS covered, estimated, height
     FROM looked WHERE is_whole
   UNION ALL
+  SELECT part.day, prof.channel, ${totalOfSlice('n', 'z')}, (z - n)::int8 * prof.step, ${estimated(slice('quality', 'n', 'z'))}, prof.height
+    FROM ${LOOKED_AT}
+   CROSS JOIN LATERAL (
+     SELECT day, ${before('greatest(m.starts[day], m.from_at)')} AS n, ${before('least(m.starts[day + 1], m.to_at)')} AS z
+       FROM generate_series(greatest(prof.day, 1), least(prof.last_day, cardinality(m.starts) - 1)) day) part
+   WHERE prof.is_alone AND z > n
+  UNION ALL
   SELECT ${dayOf(START ?? '')}, prof.channel, sum(val.value), sum(prof.step), count(*) FILTER (WHERE ${IS_ESTIMATED(qualityAt('prof', 'val.n'))}), min(prof.height)
-    FROM (SELECT prof.*, looked.place, looked.is_doubled, looked.is_inside, looked.may_be_corrected
-            FROM looked JOIN store.profiles prof ON prof.ctid = looked.place
-           WHERE NOT looked.is_whole) prof
+    FROM ${LOOKED_AT}
    CROSS JOIN LATERAL ${VALUES}
-   WHERE ${holds('m.from_at', 'm.to_at', 'p')}
+   WHERE NOT prof.is_alone AND ${holds('m.from_at', 'm.to_at', 'p')}
    GROUP BY 1, prof.channel) piece`
 
 const POINT = 'p.usage_point, p.zone, p.region, p.feeder, p.plan'
