@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import { Lookout } from '../infra/chain/lookout.js'
+import { repeatDue } from '../infra/chain/repeats.js'
 import { sealBlock } from '../infra/chain/sign-records.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
@@ -12,6 +13,7 @@ import { BugError } from '../schemas/errors.js'
 import type { FinalBlock } from '../schemas/lane-fold.js'
 import { type Draft, decideSeal, draft, type SealDecision, type SealPolicy } from './seal.js'
 import { nextEpoch } from './source-epoch.js'
+import { Unvoted } from './unvoted.js'
 
 export interface SealerDeps extends HeldKeys {
   readonly logger: Logger
@@ -25,27 +27,43 @@ export interface SealerDeps extends HeldKeys {
   onFatal(error: Error): void
 }
 
+interface Appended {
+  readonly final: FinalBlock
+  readonly attempt: number
+  readonly offset: bigint
+  /** When the first of this attempt was appended, milliseconds, and how many were after it. */
+  readonly since: number
+  readonly repeats: number
+  isTold: boolean
+}
+
 export class LaneSealer {
   private readonly lookout: Lookout
+  private readonly unvoted: Unvoted
   /** The block that we appended last, by its offset in `chain`: no other is sealed before it has been read. */
-  private last: { readonly final: FinalBlock; readonly attempt: number; readonly offset: bigint } | undefined
-  private isTold = false
+  private last: Appended | undefined
 
   constructor(
     private readonly feed: LaneFeed,
     private readonly deps: SealerDeps,
   ) {
     this.lookout = new Lookout(() => this.look(), deps.onFatal)
+    const authorities = () => deps.registry.state.governanceAt(feed.reader.state.final.registrySize)
+    this.unvoted = new Unvoted(feed, {
+      ...{ ...deps, wiggleMillis: deps.policy.wiggleMillis, authorities },
+      place: () => authorities().authorities.findIndex(({ id }) => id === deps.key.id),
+    })
   }
 
   /** Something changed. */
   poke(): void {
     this.lookout.poke()
+    this.unvoted.poke()
   }
 
   /** Resolves when nothing of this lane is on its way any more. */
-  stop(): Promise<void> {
-    return this.lookout.stop()
+  async stop(): Promise<void> {
+    await Promise.all([this.lookout.stop(), this.unvoted.stop()])
   }
 
   private async look(): Promise<void> {
@@ -70,14 +88,18 @@ export class LaneSealer {
 
   private decide(): SealDecision {
     const decision = this.whenToSeal()
-    const { last, feed } = this
-    const isRepeated = decision.kind === 'seal' && last?.final === feed.reader.state.final && last.attempt === decision.attempt
-    if (!isRepeated) return decision
-    // Read, and still no candidate: another would fare no better.
-    if (this.isTold) return { kind: 'rest' }
-    this.isTold = true
-    this.deps.logger.error({ lane: feed.lane, offset: String(last.offset) }, 'the block that was sealed last is no candidate')
-    return { kind: 'rest' }
+    const { last, feed, deps } = this
+    if (decision.kind !== 'seal' || last === undefined || !this.isSame(last, decision.attempt)) return decision
+    // Read, and still no candidate. Its record was damaged, and another will do; or another fares no better, so they come ever more seldom.
+    if (!last.isTold)
+      deps.logger.error({ lane: feed.lane, offset: String(last.offset) }, 'the block that was sealed last is no candidate')
+    last.isTold = true
+    const due = last.since + repeatDue(last.repeats, 0, deps.policy.wiggleMillis)
+    return Date.now() < due ? { kind: 'wait', until: due } : decision
+  }
+
+  private isSame({ final, attempt }: Appended, other: number): boolean {
+    return final === this.feed.reader.state.final && attempt === other
   }
 
   /** The key that the lane's present state knows: a seal of another would not hold. */
@@ -125,8 +147,9 @@ export class LaneSealer {
     const value = deps.ids.frame('Block', sealBlock(deps.registry.state.chainId, sealed.header, sealed.entries, key))
     const { height, count, attempt } = sealed.header
     const offset = await deps.writer.append('chain', feed.lane, [{ key: null, value }])
-    this.last = { final, attempt, offset }
-    this.isTold = false
+    const before = this.last?.final === final && this.last.attempt === attempt ? this.last : undefined
+    const [since, repeats] = before === undefined ? [Date.now(), 0] : [before.since, before.repeats + 1]
+    this.last = { final, attempt, offset, since, repeats, isTold: false }
     deps.onSealed(sealed)
     deps.logger.debug({ lane: feed.lane, height: String(height), entries: count, attempt, bytes: value.length }, 'sealed')
   }

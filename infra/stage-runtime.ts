@@ -104,10 +104,9 @@ export async function openRuntime(
   return { config, logger, kafka, registry, writer, ids, signatures, folder, onFatal, onLogFault, stop }
 }
 
-/** Tells what keeps a stage from being started: without its writer, and not for long. */
+/** Tells what keeps a stage from being started: without its writer. */
 async function tellAlone(event: Repair, config: Config, logger: Logger): Promise<void> {
-  const { topicPrefix } = config
-  const writer = new LogWriter({ kafka: createKafka(config, logger), topicPrefix, logger, deadlineMillis: LAST_WORDS_MILLIS })
+  const writer = new LogWriter({ kafka: createKafka(config, logger), topicPrefix: config.topicPrefix, logger })
   try {
     await writer.connect()
     await tellInto({ writer, ids: await registerSchemas(config, logger) })(event)
@@ -116,8 +115,6 @@ async function tellAlone(event: Repair, config: Config, logger: Logger): Promise
   }
 }
 
-/** How long a stage that cannot start tries to say so, milliseconds. */
-const LAST_WORDS_MILLIS = 5_000
 /** How long a clean shutdown may take before the process ends all the same, milliseconds. */
 const SHUTDOWN_MILLIS = 14_000
 

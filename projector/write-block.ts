@@ -26,7 +26,7 @@ import {
 export interface Batch {
   readonly blocks: readonly Finalized[]
   readonly copies: readonly CopyData[]
-  /** Profiles of more than one row, which are made as they are copied: 4 MiB of blocks may hold four million. */
+  /** Long profiles, whose rows are made as they are copied: 4 MiB of blocks may hold four million values. */
   readonly long: readonly Series[]
   readonly channels: ReadonlyMap<string, ChannelRow>
   /** That count. */
@@ -44,7 +44,7 @@ export function projectBatch(blocks: readonly Finalized[], numberOf: NumberOf): 
     for (const [table, all] of rowsByTable(rows)) addAll(copies.get(table), all)
     for (const each of rows.series) {
       intervals += each.profile.values.length
-      if (!isOneRow(each)) long.push(each)
+      if (isLong(each)) long.push(each)
     }
     messages += rows.readings.length
   }
@@ -56,14 +56,17 @@ function addAll(data: CopyData | undefined, rows: Iterable<Row>): void {
   for (const row of rows) data.add(row)
 }
 
-const isOneRow = ({ profile }: Series): boolean => rowCount(profile) === 1
+/** Values of a profile that waits as bytes; a day of quarter-hours has 96. */
+const MOST_VALUES = 1_000
 
-/** All but the profiles of more than one row. */
+const isLong = ({ profile }: Series): boolean => profile.values.length > MOST_VALUES || rowCount(profile) > 1
+
+/** All but long profiles. */
 const rowsByTable = (rows: BlockRows): [Table, Iterable<Row>][] => [
   [BLOCKS, [rows.block]],
   [VOTES, rows.votes],
   [READINGS, rows.readings],
-  [PROFILES, profileRows(rows.series.filter(isOneRow))],
+  [PROFILES, profileRows(rows.series.filter((each) => !isLong(each)))],
   [REGISTERS, rows.registers],
   [REJECTIONS, rows.rejections],
   [EVIDENCE, rows.evidence],

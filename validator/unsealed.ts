@@ -1,11 +1,12 @@
 /** What a validator does where readings wait and nobody seals a block of them: whoever seals may lack what made the newest block final. A
  *  chainer takes its lane up from the tail of the log, and where old records were appended again it may find its place behind a candidate
  *  whose votes are still to come. So the newest final block is appended again with its certificate; whoever has it skips it. */
+
+import { type AppendDeps, appendAgain } from '../infra/chain/append-again.js'
 import type { KeptRecords } from '../infra/chain/kept-records.js'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import { Lookout } from '../infra/chain/lookout.js'
-import { type AppendDeps, appendAgain } from './append-again.js'
-import { repeatDue } from './stuck.js'
+import { repeatDue } from '../infra/chain/repeats.js'
 
 export interface UnsealedDeps extends AppendDeps {
   readonly records: KeptRecords

@@ -1,8 +1,10 @@
 /** Votes on the candidates of one log, whatever its blocks hold: a lane's readings, or the checkpoints' leaves. */
 import type { Logger } from 'pino'
+import { appendBlock, appendRecords } from '../infra/chain/append-again.js'
 import type { HeldBlock } from '../infra/chain/held-blocks.js'
 import type { LaneReader } from '../infra/chain/lane-reader.js'
 import { Lookout } from '../infra/chain/lookout.js'
+import { isStuck, repeatDue, toRepeat } from '../infra/chain/repeats.js'
 import { signVote } from '../infra/chain/sign-records.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
@@ -16,10 +18,9 @@ import { faultCode } from '../schemas/faults.js'
 import { hashKey } from '../schemas/hash.js'
 import { type Candidate, verdictHash } from '../schemas/lane-fold.js'
 import { encodeSignedVote, type Judgement, type NotCounted, type Vote } from '../schemas/records.js'
-import { appendBlock, appendRecords } from './append-again.js'
 import { attest, type Ballot, type Said } from './attest.js'
 import type { Check } from './check.js'
-import { isStuck, repeatDue, toRepeat, toVoteOn } from './stuck.js'
+import { toVoteOn } from './stuck.js'
 
 export interface VoterDeps extends HeldKeys {
   readonly logger: Logger

@@ -48,8 +48,8 @@ async function onOwnSystem(plan: ChaosPlan) {
   const system = await localSystem('chaos', { METERCHAIN_LANES: '2', METERCHAIN_LOG_LEVEL: 'info' })
   const postgresDisk = diskForPostgres(system.config, plan)
   const faults = faultsFor(plan.faults, postgresDisk !== undefined)
-  if (faults.length === 0) throw new Error('nothing is left that could be broken here')
   try {
+    if (faults.length === 0) throw new Error('nothing is left that could be broken here')
     await cliMust('up', '--authorities', '4')
     const whole = { ...plan, faults, ...(postgresDisk && { postgresDisk }) }
     return await Promise.race([chaos(system, whole), interrupted()])

@@ -115,7 +115,7 @@ export const postgresDiskFull: Fault = {
     const at = Date.now()
     return {
       ...{ told: `${at - since} ms, the server ${hasEnded ? 'ended itself' : 'ran on'}`, at },
-      isHealed: async () => (await repairsSince(world, 'wait', at)) > 0,
+      isHealed: async () => (await repairsSince(world, 'wait', at, ['disk-full', 'database-away'])) > 0,
     }
   },
 }

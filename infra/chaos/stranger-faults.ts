@@ -123,7 +123,7 @@ export const topicSettings: Fault = {
     return {
       told: `${name}=${value} of ${topic}, told by ${stage}`,
       at,
-      isHealed: async () => (await repairsSince(world, 'wait', at)) > 0,
+      isHealed: async () => (await repairsSince(world, 'wait', at, ['topic-settings'])) > 0,
     }
   },
 }

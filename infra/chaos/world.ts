@@ -61,12 +61,13 @@ export const withSilentRuntime = <T>(config: Config, use: (runtime: Runtime) => 
 export const withLogs = <T>({ config }: World, use: (runtime: Runtime) => Promise<T>): Promise<T> =>
   withSilentRuntime(config, use)
 
-/** How many repairs of a kind are completed that ended after `since`. */
-export function repairsSince(world: World, kind: string, since: number): Promise<number> {
+/** How many repairs of a kind, and of one of these faults, are completed that ended after `since`. */
+export function repairsSince(world: World, kind: string, since: number, faults: readonly string[] = []): Promise<number> {
   return withTables(world, async (client) => {
     const { rows } = await client.query(
-      `SELECT FROM analytics.repairs WHERE kind = $1 AND status = 'completed' AND completed_at >= $2`,
-      [kind, new Date(since)],
+      `SELECT FROM analytics.repairs
+        WHERE kind = $1 AND status = 'completed' AND completed_at >= $2 AND (fault = ANY ($3) OR cardinality($3) = 0)`,
+      [kind, new Date(since), faults],
     )
     return rows.length
   })

@@ -119,14 +119,20 @@ export class LmdbRegistryStore implements RegistryStore {
     this.#facts.putSync('anchor-hash', anchor.hash)
   }
 
+  /** Offset before which records that do not count were told to whoever listens; 0: none was. */
+  heard(): bigint {
+    const offset = this.#facts.get('heard')
+    return typeof offset === 'string' ? BigInt(offset) : 0n
+  }
+  setHeard(offset: bigint): void {
+    this.#facts.putSync('heard', offset.toString())
+  }
+
   transaction<T>(run: () => T): T {
     if (this.#depth > 0) return run()
     this.#depth += 1
     try {
-      return this.#root.transactionSync(() => {
-        if (this.#number('size') !== this.#size) this.#forget()
-        return run()
-      })
+      return this.#root.transactionSync(run)
     } catch (error) {
       this.#forget()
       throw error
@@ -139,7 +145,7 @@ export class LmdbRegistryStore implements RegistryStore {
     await this.#root.close()
   }
 
-  /** After a transaction that was rolled back memory must not know more than the disk, and not less where another process folded. */
+  /** After a transaction that was rolled back, memory must not know more than the disk. */
   #forget(): void {
     this.#cache.clear()
     this.#governance = undefined

@@ -113,7 +113,7 @@ test('a registry from its genesis: two followers, and one that starts late, hold
   await again.start()
   await again.caughtUp()
   expect(everythingOf(again.state)).toEqual(before)
-  // both are read again, for they stand behind the last that counted; one was told by the life before
+  // both are read again, for they stand behind the last that counted; one was told in the life before
   expect([...again.skipped]).toEqual([['malformed', 2]])
   expect(heard(again)).toEqual(['malformed'])
 }, 60_000)

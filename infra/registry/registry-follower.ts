@@ -64,8 +64,6 @@ export class RegistryFollower {
   #reached = 0n
   /** Skipped while nobody listened. */
   readonly #unheard: [offset: bigint, code: string][] = []
-  /** What stands before was folded by a life before this one: it begins at the last record that counted, and skips others once more. */
-  #known: bigint
   #isRunning = false
   #following: Promise<void> | undefined
 
@@ -77,7 +75,6 @@ export class RegistryFollower {
     )
     this.state = new RegistryState(this.#store, options.signatures)
     this.#log = new RegistryLog(this.#store, this.state, options.path)
-    this.#known = this.#log.next
     this.#admin = options.kafka.admin()
   }
 
@@ -132,7 +129,7 @@ export class RegistryFollower {
     await this.#reader?.stop()
     this.#reader = undefined
     this.#reached = 0n
-    this.#known = 0n
+    this.#store.setHeard(0n)
     while (this.#isRunning) {
       try {
         return await this.#follow()
@@ -174,10 +171,10 @@ export class RegistryFollower {
   }
 
   /** Calls for each record that does not count, with the code of its reason; the first listener hears of those, too, that came while
-   *  nobody listened (the newest 1,000), and were not in the store when it was opened. Gives the way to end that. */
+   *  nobody listened (the newest 1,000). None is told twice, in no life of the store. Gives the way to end that. */
   onSkip(listener: (offset: bigint, code: string) => void): () => void {
-    for (const [offset, code] of this.#unheard.splice(0)) listener(offset, code)
     this.#skipListeners.add(listener)
+    for (const [offset, code] of this.#unheard.splice(0)) this.#hear(offset, code)
     return () => this.#skipListeners.delete(listener)
   }
 
@@ -219,6 +216,7 @@ export class RegistryFollower {
         'topic registry was made again: it is followed from the last event that counted',
       )
       this.#log.moveTo(record.offset)
+      this.#store.setHeard(record.offset + 1n)
       return
     }
   }
@@ -254,11 +252,19 @@ export class RegistryFollower {
     const code = reason.slice(0, reason.indexOf(':'))
     this.skipped.set(code, (this.skipped.get(code) ?? 0) + 1)
     this.#options.logger.warn({ offset: Number(offset), reason }, 'a record of registry does not count')
-    if (offset < this.#known) return
-    for (const listener of this.#skipListeners) listener(offset, code)
-    if (this.#skipListeners.size > 0) return
+    if (this.#skipListeners.size > 0) {
+      this.#hear(offset, code)
+      return
+    }
     this.#unheard.push([offset, code])
     if (this.#unheard.length > UNHEARD) this.#unheard.shift()
+  }
+
+  /** Reading begins at the last record that counted, so that others are skipped once more in each life: these are told once. */
+  #hear(offset: bigint, code: string): void {
+    if (offset < this.#store.heard()) return
+    for (const listener of this.#skipListeners) listener(offset, code)
+    this.#store.setHeard(offset + 1n)
   }
 
   #fail(error: Error): void {

@@ -71,24 +71,6 @@ test('events that stand where garbage stood, since the topic was made again from
   expect([counted.length, log.next]).toEqual([events.length, BigInt(again.length)])
 })
 
-test('two that fold into one folder are both given every event once, whoever was first', async () => {
-  const records = sampleLog()
-  const second = new LmdbRegistryStore(folder)
-  const states = [store, second].map((each) => new RegistryState(each, sodiumSignatures))
-  const logs = states.map((state) => new RegistryLog(state.store as LmdbRegistryStore, state, folder))
-  const given = logs.map((): number[] => [])
-  const take = (who: number, record: RegistryRecord) => {
-    const applied = logs[who]?.take(record)
-    if (applied?.counted) given[who]?.push(applied.index)
-  }
-  // each is ahead of the other by turns
-  for (const [index, record] of records.entries()) for (const who of index % 2 === 0 ? [0, 1] : [1, 0]) take(who, record)
-  expect(given).toEqual([0, 1].map(() => [0, 1, 2, 3]))
-  expect(states.map(everythingOf)).toEqual([0, 1].map(() => everythingOf(new RegistryState(store, sodiumSignatures))))
-  expect(states.map(({ size }) => size)).toEqual([4, 4])
-  await second.close()
-})
-
 test('a topic that does not hold what was folded is told from one that does', () => {
   const records = sampleLog()
   const first = open()

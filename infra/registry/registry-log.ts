@@ -1,7 +1,7 @@
 import { equalBytes } from '../../schemas/bytes.js'
 import { BugError } from '../../schemas/errors.js'
 import { sha256 } from '../../schemas/hash.js'
-import { decodeRegistryEvent, encodeRegistryEvent, stripPrefix } from '../../schemas/records.js'
+import { decodeRegistryEvent, stripPrefix } from '../../schemas/records.js'
 import type { Applied, RegistryState } from '../../schemas/registry/state.js'
 import type { Cursor, LmdbRegistryStore } from './lmdb-registry-store.js'
 
@@ -23,15 +23,12 @@ export class RegistryLog {
   readonly #state: RegistryState
   readonly #path: string
   #isConfirmed: boolean
-  /** Events given out by `take`, or in the store when it was opened. */
-  #given: number
 
   constructor(store: LmdbRegistryStore, state: RegistryState, path: string) {
     this.#store = store
     this.#state = state
     this.#path = path
     this.#isConfirmed = store.cursor()?.anchor === undefined
-    this.#given = store.size()
   }
 
   /** Where reading begins. */
@@ -72,26 +69,16 @@ export class RegistryLog {
     if (this.next > high) throw this.#mismatch(`it was folded up to offset ${this.next}, and the topic ends at ${high}`)
   }
 
-  /** Folds one record; undefined where it was before. One that another process has folded meanwhile is given all the same. */
+  /** Folds one record; undefined where it counted before. */
   take({ offset, value }: RegistryRecord): Applied | undefined {
     this.#confirm(offset, value)
-    const applied = this.#store.transaction(() => {
-      if (offset < this.next) return this.#foldedByAnother(value)
-      const folded = this.#state.apply(decodeRegistryEvent(value))
-      const anchor = folded.counted ? { offset, hash: valueHash(value) } : undefined
+    if (offset < this.next) return undefined
+    return this.#store.transaction(() => {
+      const applied = this.#state.apply(decodeRegistryEvent(value))
+      const anchor = applied.counted ? { offset, hash: valueHash(value) } : undefined
       this.#store.setCursor({ next: offset + 1n, ...(anchor && { anchor }) })
-      return folded
+      return applied
     })
-    if (applied?.counted) this.#given = applied.index + 1
-    return applied
-  }
-
-  /** The next event to be given out, if it is that. */
-  #foldedByAnother(value: Buffer | null): Applied | undefined {
-    const index = this.#given
-    const event = this.#state.eventAt(index)
-    if (event === undefined || !equalBytes(encodeRegistryEvent(event), stripPrefix(value ?? Buffer.alloc(0)))) return undefined
-    return { counted: true, index, event }
   }
 
   #confirm(offset: bigint, value: Buffer | null): void {
@@ -100,7 +87,7 @@ export class RegistryLog {
     if (anchor !== undefined && (offset !== anchor.offset || !equalBytes(valueHash(value), anchor.hash)))
       throw this.#mismatch(`the record at offset ${anchor.offset} is not the one that was folded`)
     // What did not count after it is folded again: where the topic was made again, events may stand in its place now.
-    if (anchor !== undefined) this.#store.transaction(() => this.moveTo(this.from))
+    if (anchor !== undefined) this.moveTo(anchor.offset)
     this.#isConfirmed = true
   }
 

@@ -2,12 +2,15 @@
  *  somebody has mended the topic tells how long that took. Neither keeps a stage from ending, or from starting. */
 import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { TopicMismatchError } from '../kafka/topics.js'
 import { OpenRepairs } from './open-repairs.js'
 import type { TellRepair } from './repair-events.js'
 
 const FAULT = 'topic-settings'
+/** How long a start, or an end, waits for it, milliseconds. */
+const TOLD_MILLIS = 5_000
 /** Characters: a repair event stays far below what `repairs` takes. */
 const DETAIL = 400
 
@@ -58,10 +61,17 @@ export class TopicRefusal {
   }
 
   private async told(telling: () => Promise<void>): Promise<void> {
+    const late = new AbortController()
+    const tooLate = pause(TOLD_MILLIS, undefined, { signal: late.signal }).then(
+      () => Promise.reject(new Error(`not within ${TOLD_MILLIS} ms`)),
+      () => undefined,
+    )
     try {
-      await telling()
+      await Promise.race([telling(), tooLate])
     } catch (err) {
       this.logger.warn({ err }, 'it cannot be told in repairs yet that the topics were refused')
+    } finally {
+      late.abort()
     }
   }
 }

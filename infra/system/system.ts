@@ -27,6 +27,7 @@ import { localAuthorities } from './authorities.js'
 import { DATABASE, databasePasswords, databaseUrls, isLocalDatabase } from './database-urls.js'
 import { type ChainPlan, ensureGenesis } from './genesis-file.js'
 import { findLeft, readLeftOut, writeLeftOut } from './left-authorities.js'
+import { withOwnStore } from './own-store.js'
 import { programFile, stagePorts, stageSpecs } from './stages.js'
 
 const READY_MILLIS = 90_000
@@ -36,23 +37,25 @@ const SUPERVISOR_STOP_MILLIS = 60_000
 /** Whether Kafka, registry server and PostgreSQL are the local ones; a mixture works too: what is local is started. */
 export const isLocal = (config: Config): boolean => config.brokers[0] === `127.0.0.1:${config.kafkaPort}`
 
-/** Runs `use` with all that a stage has, under a name of its own: two at once with one name would share a store. */
-export async function withRuntime<T>(
+/** Runs `use` with all that a stage has. Of one name several may run at once: each has a store of its own. */
+export function withRuntime<T>(
   config: Config,
   name: string,
   logger: Logger,
   use: (runtime: Runtime & Running) => Promise<T>,
 ): Promise<T> {
-  let fail: (error: Error) => void = () => undefined
-  const failed = new Promise<never>((_resolve, reject) => {
-    fail = reject
+  return withOwnStore(resolve(config.home), name, async (store) => {
+    let fail: (error: Error) => void = () => undefined
+    const failed = new Promise<never>((_resolve, reject) => {
+      fail = reject
+    })
+    const runtime = await openRuntime({ name: store, signs: false }, config, logger, fail)
+    try {
+      return await Promise.race([use(runtime), failed])
+    } finally {
+      await runtime.stop()
+    }
   })
-  const runtime = await openRuntime({ name, signs: false }, config, logger, fail)
-  try {
-    return await Promise.race([use(runtime), failed])
-  } finally {
-    await runtime.stop()
-  }
 }
 
 /** Local services, topics, database, keys and genesis: whatever is missing is made. Safe to repeat. */

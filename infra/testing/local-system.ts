@@ -103,8 +103,11 @@ function system(config: Config): LocalSystem {
     remove: async (meanwhile) => {
       if (process.env.METERCHAIN_TEST_KEEP === 'true') return
       const running = everyPid()
-      if (meanwhile !== undefined) await runCli('down')
-      meanwhile?.()
+      if (meanwhile !== undefined) {
+        await runCli('down')
+        for (const each of running.filter(isRunning)) await endProcess(each, 0, 'SIGKILL')
+        meanwhile()
+      }
       const { code, stderr } = await runCli('down', '--reset')
       const left = running.filter(isRunning)
       for (const each of left) await endProcess(each, 0, 'SIGKILL')

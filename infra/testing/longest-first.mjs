@@ -6,6 +6,7 @@ const rank = ({ path }) => (path.includes('/e2e/') ? 0 : path.endsWith('.int.tes
 
 export default class LongestFirst extends Sequencer {
   sort(tests) {
-    return super.sort(tests).sort((a, b) => rank(a) - rank(b))
+    const sorted = super.sort(tests)
+    return sorted.some(({ duration }) => duration !== undefined) ? sorted : sorted.sort((a, b) => rank(a) - rank(b))
   }
 }

@@ -30,7 +30,10 @@ function mount(folder: string, mebibytes: number): string | undefined {
   return status === 0 ? undefined : `no tmpfs can be mounted: ${(error?.message ?? stderr).trim()}`
 }
 
-const unmount = (folder: string): void => void spawnSync('umount', [folder])
+function unmount(folder: string): void {
+  const { status, stderr, error } = spawnSync('umount', [folder], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${folder} cannot be unmounted: ${(error?.message ?? stderr).trim()}`)
+}
 
 /** A disk of its own for a folder. It takes memory only for what is on it. */
 export interface ResizableDisk {

@@ -2,6 +2,7 @@
  *  lanes of the others as well; each other one only reads them, to hold its own lanes against them. */
 import { randomUUID } from 'node:crypto'
 import { Gauge } from 'prom-client'
+import { appendAgain } from '../../infra/chain/append-again.js'
 import { ChainFollower } from '../../infra/chain/chain-follower.js'
 import type { MeterStates } from '../../infra/chain/meter-states.js'
 import { CheckpointFeed, isSignedBy } from '../../infra/checkpoints/checkpoint-feed.js'
@@ -9,7 +10,6 @@ import { decodeCheckpointPosition, logAt } from '../../infra/checkpoints/checkpo
 import type { Metrics } from '../../infra/metrics.js'
 import type { Running, Runtime } from '../../infra/stage-runtime.js'
 import { BugError } from '../../schemas/errors.js'
-import { appendAgain } from '../append-again.js'
 import type { VoterDeps } from '../voter.js'
 import { CheckpointGuard } from './guard.js'
 import { CheckpointKeeper } from './keeper.js'

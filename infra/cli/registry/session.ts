@@ -1,6 +1,4 @@
 /** What the registry's commands share: the fold at its present end, where output goes, and whose key signs here. */
-import { rmSync } from 'node:fs'
-import { resolve } from 'node:path'
 import pino from 'pino'
 import type { EventSignature } from '../../../schemas/records.js'
 import { presentKey } from '../../../schemas/registry/meter-facts.js'
@@ -11,36 +9,16 @@ import { type AuthorityKey, loadKeyFile } from '../../keys.js'
 import { type Proposal, ProposalError } from '../../registry/proposal-file.js'
 import { signBody } from '../../registry/sign-event.js'
 import type { Runtime } from '../../stage-runtime.js'
-import { claimPidFile } from '../../supervisor/claim.js'
-import { pidFile } from '../../supervisor/stage-files.js'
 import { withRuntime } from '../../system/system.js'
 
-/** Commands that may run at once with one home: each folds into a store of its own, which the next one goes on with. */
-const AT_ONCE = 8
-
 /** Runs `use` with the registry folded to its end. Throws Error where there is no chain yet. */
-export async function withRegistry<T>(use: (state: RegistryState, runtime: Runtime) => Promise<T> | T): Promise<T> {
+export function withRegistry<T>(use: (state: RegistryState, runtime: Runtime) => Promise<T> | T): Promise<T> {
   const config = loadConfig()
-  const { name, claim } = claimStore(resolve(config.home))
-  try {
-    return await withRuntime(config, name, pino({ level: 'silent' }), async (runtime) => {
-      const { state } = runtime.registry
-      if (!state.hasGenesis) throw new Error(`topic ${config.topicPrefix}registry holds no chain yet: meterchain up makes one`)
-      return use(state, runtime)
-    })
-  } finally {
-    rmSync(claim, { force: true })
-  }
-}
-
-/** Two processes that fold into one store would each count the other's events again. */
-function claimStore(home: string): { name: string; claim: string } {
-  for (let slot = 1; slot <= AT_ONCE; slot++) {
-    const name = `registry-command-${slot}`
-    const claim = pidFile(home, name)
-    if (claimPidFile(claim) === undefined) return { name, claim }
-  }
-  throw new Error(`${AT_ONCE} registry commands run with ${home} already: wait until one of them has ended`)
+  return withRuntime(config, 'registry-command', pino({ level: 'silent' }), async (runtime) => {
+    const { state } = runtime.registry
+    if (!state.hasGenesis) throw new Error(`topic ${config.topicPrefix}registry holds no chain yet: meterchain up makes one`)
+    return use(state, runtime)
+  })
 }
 
 /** One result: as JSON on a line, or as lines for people. */

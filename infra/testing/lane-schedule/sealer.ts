@@ -1,5 +1,9 @@
 import { decideSeal, draft } from '../../../chainer/seal.js'
+import { unvoted } from '../../../chainer/unvoted.js'
+import { BugError } from '../../../schemas/errors.js'
+import { hashKey } from '../../../schemas/hash.js'
 import type { FinalBlock } from '../../../schemas/lane-fold.js'
+import { repeatDue } from '../../chain/repeats.js'
 import { Follower } from './follower.js'
 import { LANE, REGISTRY, WIGGLE_MILLIS, type World } from './world.js'
 
@@ -7,7 +11,8 @@ const POLICY = { ageMillis: 200, maxEntries: 8, maxBytes: 1_000_000, wiggleMilli
 
 /** A chainer of an honest authority: the product's decision and draft; like its shell, it waits to read the block that it wrote. */
 export class Sealer extends Follower {
-  private last: { final: FinalBlock; attempt: number; offset: bigint } | undefined
+  private last: { final: FinalBlock; attempt: number; offset: bigint; since: number; repeats: number } | undefined
+  private waiting: { hash: string; since: number; repeats: number } | undefined
   private isWriting = false
   private life = 0
 
@@ -22,12 +27,14 @@ export class Sealer extends Follower {
     super.reopen(keeps)
     this.life++
     this.last = undefined
+    this.waiting = undefined
     this.isWriting = false
   }
 
   act(): void {
     const { feed, world } = this
     if (this.isWriting || !feed.isAtEnd || feed.reader.nextOffset <= (this.last?.offset ?? -1n)) return
+    this.repeatUnvoted()
     const { final } = this.state
     const decision = decideSeal(this.state, world.set, feed.pending, POLICY, {
       ...{ me: this.me, chainId: world.chainId, now: world.now },
@@ -35,7 +42,9 @@ export class Sealer extends Follower {
     })
     if (decision.kind !== 'seal') return
     const { attempt, count } = decision
-    if (this.last?.final === final && this.last.attempt === attempt) return
+    const before = this.last?.final === final && this.last.attempt === attempt ? this.last : undefined
+    if (before !== undefined && world.now < before.since + repeatDue(before.repeats, 0, WIGGLE_MILLIS)) return
+    const [since, repeats] = before === undefined ? [world.now, 0] : [before.since, before.repeats + 1]
     const stamp = { ...REGISTRY, sealedAt: world.now, proposer: this.me, attempt }
     const { header, entries } = draft(LANE, final, feed.pending.slice(0, count), stamp)
     this.isWriting = true
@@ -43,7 +52,24 @@ export class Sealer extends Follower {
     world.send(world.block(header, entries), (offset) => {
       if (life !== this.life) return
       this.isWriting = false
-      this.last = { final, attempt, offset }
+      this.last = { final, attempt, offset, since, repeats }
     })
+  }
+
+  private repeatUnvoted(): void {
+    const { feed, world } = this
+    const candidate = unvoted(this.state, world.set)
+    if (candidate === undefined) {
+      this.waiting = undefined
+      return
+    }
+    const hash = hashKey(candidate.hash)
+    if (this.waiting?.hash !== hash) this.waiting = { hash, since: world.now, repeats: 0 }
+    const place = world.set.authorities.findIndex(({ id }) => id === this.me)
+    if (world.now < this.waiting.since + repeatDue(this.waiting.repeats, place, WIGGLE_MILLIS)) return
+    const held = feed.reader.heldBlock(candidate.hash)
+    if (held === undefined) throw new BugError('a candidate is not held')
+    this.waiting.repeats++
+    world.send(held.bytes, () => undefined)
   }
 }

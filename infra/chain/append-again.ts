@@ -1,10 +1,10 @@
-/** What a validator does where a log does not hold what it has read there: the end of a log may be lost before anybody else has taken its
- *  last blocks, so those that it keeps are appended again. Whoever has them skips them. */
+/** Blocks and votes that are appended again for whoever lacks them; whoever has them skips them. A validator does so where a log does not
+ *  hold what it has read there: its end may be lost before anybody else has taken its last blocks. */
 import type { Logger } from 'pino'
-import { KEPT_BLOCKS, type KeptRecords } from '../infra/chain/kept-records.js'
-import type { LogWriter } from '../infra/kafka/log-writer.js'
-import type { SchemaIds } from '../infra/kafka/schema-ids.js'
-import type { TopicName } from '../infra/stage.js'
+import type { LogWriter } from '../kafka/log-writer.js'
+import type { SchemaIds } from '../kafka/schema-ids.js'
+import type { TopicName } from '../stage.js'
+import { KEPT_BLOCKS, type KeptRecords } from './kept-records.js'
 
 export interface AppendDeps {
   readonly writer: LogWriter
