@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { recreateTopic } from '../infra/kafka/topics.js'
 import { Authorities } from '../infra/testing/authorities.js'
+import { BATCH_FIELD, flipBit, segmentFile } from '../infra/testing/broker-disk.js'
 import { readCheckpoints } from '../infra/testing/checkpoints.js'
 import { until } from '../infra/testing/until.js'
 import { hex } from '../schemas/bytes.js'
@@ -59,6 +60,23 @@ test('a chainer that finds its place behind a candidate, because old records cam
   const after = await all.untilCovered(0, await all.send(0, [meter.next()]))
   expect(after.map((each) => hex(each.hash))).toContain(hex(hash))
 }, 90_000)
+
+test('a block that every validator has, and the log has lost in its midst, comes again when somebody shows the one before it', async () => {
+  const made = await someBlocks()
+  const { finals } = await all.read(0)
+  const lost = finals.length - 3
+  flipBit(segmentFile(`${all.config.topicPrefix}chain`, 0), finals[lost]?.blockOffset ?? 0n, BATCH_FIELD.checksum)
+  await startAll()
+  await Promise.all(NUMBERS.map((n) => all.untilReady('validator', n)))
+  expect(await hashes()).toEqual(made.slice(0, lost))
+  for (const { blockBytes, votes } of finals.slice(lost - 1, lost))
+    for (const record of [blockBytes, ...votes.map(({ bytes }) => bytes)]) await all.append('chain', 0, record)
+  const found = await until('the block that was lost', MINUTE, async () => {
+    const now = await hashes()
+    return now.length >= made.length && now
+  })
+  expect(found.slice(0, made.length)).toEqual(made)
+}, 120_000)
 
 test('so are checkpoints', async () => {
   const size = async () => (await readCheckpoints(all)).log.size

@@ -9,10 +9,11 @@ import { equalBytes } from '../schemas/bytes.js'
 import { hashKey } from '../schemas/hash.js'
 import type { JudgeContext } from '../schemas/judge.js'
 import type { Candidate } from '../schemas/lane-fold.js'
-import { encodeVerdict, type NotCounted } from '../schemas/records.js'
+import { type Block, encodeVerdict, type NotCounted } from '../schemas/records.js'
 import { sourceEpochOf } from '../schemas/registry/governance-rules.js'
 import { type Check, checkCandidate, rankOf } from './check.js'
 import type { Adopted } from './disagreement.js'
+import { LeftBehind } from './left-behind.js'
 import { Unsealed } from './unsealed.js'
 import { type VotedLog, Voter, type VoterDeps } from './voter.js'
 
@@ -38,6 +39,7 @@ export class LaneValidator implements VotedLog {
   readonly topic = 'chain'
   private readonly voter: Voter
   private readonly unsealed: Unsealed | undefined
+  private readonly leftBehind: LeftBehind | undefined
   /** What was found of the candidates at this height. */
   private readonly judgements = new Map<string, BlockJudgement>()
 
@@ -51,7 +53,10 @@ export class LaneValidator implements VotedLog {
       this.deps.registry.state
         .governanceAt(feed.reader.state.final.registrySize)
         .authorities.findIndex(({ id }) => id === deps.key.id)
-    if (finals !== undefined) this.unsealed = new Unsealed(feed, { ...deps, records: finals.records, place })
+    if (finals === undefined) return
+    const appending = { ...deps, records: finals.records, place }
+    this.unsealed = new Unsealed(feed, appending)
+    this.leftBehind = new LeftBehind(feed, appending)
   }
 
   get partition(): number {
@@ -76,8 +81,13 @@ export class LaneValidator implements VotedLog {
     this.unsealed?.poke()
   }
 
+  /** A block of a height that is final was appended: one that never became final tells nothing. */
+  sawOld(block: Block, timestamp: number): void {
+    if (this.deps.states.finals?.records.has(this.feed.lane, block) === true) this.leftBehind?.saw(block.header.height, timestamp)
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([this.voter.stop(), this.unsealed?.stop()])
+    await Promise.all([this.voter.stop(), this.unsealed?.stop(), this.leftBehind?.stop()])
   }
 
   /** Keeps what the final block made of its meters; the log's verdict binds, whatever this authority thought. */

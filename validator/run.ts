@@ -87,6 +87,7 @@ export async function startValidator(deps: ValidatorStageDeps): Promise<Running 
       if (!isOrdinarySkip(reason as SkipReason))
         logger.warn({ lane: feed.lane, offset: String(offset), reason }, 'a record was skipped')
     },
+    onOldBlock: ({ lane }, block, timestamp) => validators.get(lane)?.sawOld(block, timestamp),
     onFailure: onFatal,
     onShort: async (lane) => {
       if (states.finals !== undefined) await appendAgain(states.finals.records, { topic: 'chain', lane, partition: lane }, deps)

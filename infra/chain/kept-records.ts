@@ -1,6 +1,7 @@
 /** The newest final blocks of each lane with their certificates, as they stood in the log. Of what a log loses at its end, nobody else may
  *  have taken the last blocks yet: whoever made them final can append them again. */
 import type { Database, RootDatabase } from 'lmdb'
+import type { Block } from '../../schemas/records.js'
 import { CHECKSUM_BYTES, CorruptStateError, checksumOf, stored } from './checked-store.js'
 import type { Finalized } from './lane-reader.js'
 
@@ -36,6 +37,22 @@ export class KeptRecords {
     const range = { start: [lane + 1] as unknown as Place, end: [lane] as unknown as Place, reverse: true, limit: most }
     const found = stored(() => [...this.records.getRange(range)]).reverse()
     return found.map(({ key, value }) => decode(lane, key[1], Buffer.from(value)))
+  }
+
+  /** Whether that is the block that became final, and it is kept still. Throws CorruptStateError. */
+  has(lane: number, { header, headerBytes }: Pick<Block, 'header' | 'headerBytes'>): boolean {
+    const height = Number(header.height)
+    const value = stored(() => this.records.get([lane, height]))
+    return (
+      value !== undefined && decode(lane, height, Buffer.from(value)).block.subarray(0, headerBytes.length).equals(headerBytes)
+    )
+  }
+
+  /** Those above a height, in their order; none where the next one is not kept any more. Throws CorruptStateError. */
+  above(lane: number, height: bigint): KeptRecord[] {
+    const first = Number(height) + 1
+    const found = stored(() => [...this.records.getRange({ start: [lane, first], end: [lane + 1] as unknown as Place })])
+    return found[0]?.key[1] === first ? found.map(({ key, value }) => decode(lane, key[1], Buffer.from(value))) : []
   }
 }
 

@@ -4,7 +4,7 @@ import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import { BugError, TransientError } from '../../schemas/errors.js'
 import type { Candidate, LaneRules } from '../../schemas/lane-fold.js'
-import { splitEntries } from '../../schemas/records.js'
+import { type Block, splitEntries } from '../../schemas/records.js'
 import { sourceEpochOf } from '../../schemas/registry/governance-rules.js'
 import type { Config } from '../config.js'
 import type { Readiness } from '../health.js'
@@ -127,6 +127,8 @@ export interface LaneFeedsOptions {
   /** A candidate went void at that append time, milliseconds; awaited. */
   onVoid?(feed: LaneFeed, candidate: Candidate, at: number): Promise<void> | void
   onSkipped?(feed: LaneFeed, offset: bigint, reason: string): void
+  /** A block of a height that is final here already. */
+  onOldBlock?(feed: LaneFeed, block: Block, timestamp: number): void
   onFailure(error: Error): void
   /** The log has lost records; it goes on without them. */
   onLogFault?(fault: LogFault): void
@@ -203,13 +205,15 @@ export class LaneFeeds {
     const feed = this.feed(lane)
     feed.chainEnd = end
     for (const record of records) {
-      const { outcome, finalized } = feed.reader.take(record)
+      const { record: decoded, outcome, finalized } = feed.reader.take(record)
       if (outcome.kind === 'void') {
         feed.voidAt = record.timestamp
         await this.options.onVoid?.(feed, outcome.candidate, record.timestamp)
       }
       if (outcome.kind === 'undecodable') this.options.onSkipped?.(feed, record.offset, outcome.kind)
       if (outcome.kind === 'skipped') this.options.onSkipped?.(feed, record.offset, outcome.reason)
+      if (outcome.kind === 'skipped' && decoded?.kind === 'block' && decoded.header.height <= feed.reader.state.final.height)
+        this.options.onOldBlock?.(feed, decoded, record.timestamp)
       if (finalized !== undefined) await this.settle(feed, finalized)
     }
     feed.assertWhole()

@@ -67,6 +67,13 @@ export class FreshLane {
     return this.conflict === undefined && isThere
   }
 
+  /** Whether the log goes on beyond a block that neither it nor the replica has. */
+  get lacksNext(): boolean {
+    const { candidates } = this.reader.state
+    const goesOn = this.later.all().some(({ height = 0n }) => height > this.height + 1n)
+    return this.missing === 0n && this.height > 0n && candidates.length === 0 && goesOn
+  }
+
   async take(record: LaneRecord): Promise<void> {
     const { finalized, outcome } = this.reader.take(record)
     const { value } = record

@@ -164,6 +164,7 @@ async function appendLane(registry: RegistryState, lane: FreshLane, deps: Restor
       )
     await addBlocks(registry, lane, appender, deps)
     for (const signature of lane.missingSignatures) await appender.add(deps.ids.frame('Cosignature', signature))
+    if (lane.lacksNext) await showNewest(lane, appender, deps)
     for (const value of lane.takeTail()) await appender.add(value)
     await appender.flush()
   }
@@ -211,6 +212,14 @@ async function addBlocks(
     for (const vote of votes) await appender.add(ids.frame('SignedVote', vote))
     for (const signature of block.signatures ?? []) await appender.add(ids.frame('Cosignature', signature))
     parent = decoded.header
+  }
+}
+
+/** The newest block that replica and log make final, where neither has the next: a validator that has it then appends it again. */
+async function showNewest({ replica, height }: FreshLane, appender: Appender, { ids }: RestoreDeps): Promise<void> {
+  for await (const { record, votes } of replica.blocks(height - 1n)) {
+    await appender.add(ids.frame('Block', record))
+    for (const vote of votes) await appender.add(ids.frame('SignedVote', vote))
   }
 }
 
