@@ -80,7 +80,8 @@ fullTest(
   'a block damaged on the broker’s disk: the audit reads it, and what stands on it is appended again',
   () =>
     healsByItself('a damaged block', 'records-damaged', 41, async () => {
-      flipBit(chainFile(0), batchPlaces(chainFile(0))[4]?.firstOffset ?? 0n, BATCH_FIELD.checksum)
+      const offset = await until('records of blocks and votes', MINUTE, () => batchPlaces(chainFile(0))[4]?.firstOffset)
+      flipBit(chainFile(0), offset, BATCH_FIELD.checksum)
     }),
   6 * MINUTE,
 )
