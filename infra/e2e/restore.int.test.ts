@@ -14,7 +14,7 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
+import { countReadings, untilAllVisible, verifyAndAudit, withDatabase } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 let system: LocalSystem
@@ -48,6 +48,12 @@ async function underLoad(what: string, seed: number, breakAndHeal: (load: Load) 
   await verifyAndAudit(system.config)
 }
 
+const blocksOf = (lane: number) =>
+  withDatabase(system.config, 'analyst', async (client) => {
+    const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM analytics.blocks WHERE lane = $1', [lane])
+    return rows[0]?.n ?? 0
+  })
+
 const restores = async () =>
   (await cliMust('repairs', '--json'))
     .trim()
@@ -60,8 +66,9 @@ fullTest(
   async () => {
     await underLoad('a damaged block', 31, async () => {
       const file = segmentFile('chain', 0, system.config.home)
-      // readings may be acknowledged before any block of them is sealed
-      const offset = await until('records of blocks and votes', MINUTE, () => batchPlaces(file)[4]?.firstOffset)
+      // readings may be acknowledged before any block of them is sealed, and blocks be final before a replica has them
+      await until('blocks that the replica has', MINUTE, async () => (await blocksOf(0)) > 5)
+      const offset = batchPlaces(file)[4]?.firstOffset ?? 0n
       flipBit(file, offset, BATCH_FIELD.checksum)
       const verified = await runCli('verify', '--json')
       expect(verified.code).toBe(1)
