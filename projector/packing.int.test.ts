@@ -219,7 +219,7 @@ test('packing, and sums kept with rows, change no answer of any view, nor any in
         await client.query('ANALYZE')
         const flat = await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM store.intervals`)
         const before = await answers(client)
-        await migrateTo(client, '0021-slices')
+        await migrateTo(client, '0020-totals')
         expect(await texts(client, `SELECT ${columnsOf(INTERVALS)} FROM ${sourceOf(INTERVALS)}`)).toEqual(flat)
         expect(await answers(client)).toEqual(before)
         expect(await texts(client, WRONG)).toEqual([])

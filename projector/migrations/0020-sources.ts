@@ -1,12 +1,24 @@
 /** What the views are made from since 0020: as 0015 has it, and a row that is all of one day, and that nothing overlaps, says its energy
  *  itself: its values are not looked at. */
-import { type Kept, seconds, seen } from './0008-sources.js'
+import type { Kept } from './0008-sources.js'
 import { PEAK_NAMES, peakRows } from './0009-consumption.js'
 import { count, lastStart, qualityAt, reaching, START, VALUES } from './0013-sources.js'
-import { holds, IS_ESTIMATED, overlapsCorrection, PACKED_DAYS, rowsOf, SUMS, TOTAL } from './0015-sources.js'
+import {
+  estimatedIn,
+  holds,
+  IS_DOUBLED,
+  IS_ESTIMATED,
+  monthsOf,
+  overlapsCorrection,
+  PACKED_DAYS,
+  pointMonthDays,
+  rowsOf,
+  SUMS,
+  sumOf,
+  TOTAL,
+  zeroDaysOf,
+} from './0015-sources.js'
 
-const estimated = (quality: string) =>
-  `CASE WHEN prof.quality IS NULL THEN 0 ELSE (SELECT count(*) FROM unnest(${quality}) q WHERE ${IS_ESTIMATED('q')}) END`
 /** Where it has no room in the column, the values are summed. */
 const TOTAL_OF_ROW = `coalesce(prof.total::numeric, ${TOTAL})`
 
@@ -15,17 +27,16 @@ const before = (time: string) =>
   `least(greatest(ceil(extract(epoch FROM ${time} - prof.start) / prof.step), 0), ${count('prof')})::int4`
 /** Those from one place on and before another, counted from 0: as an array, which takes a fifth of what rows of intervals take. */
 const slice = (array: string, from: string, to: string) => `prof.${array}[${from} + 1 : ${to}]`
-const totalOfSlice = (from: string, to: string) =>
-  `coalesce((SELECT sum(v) FROM (SELECT unnest(${slice('narrow', from, to)}) AS v) each)::numeric, (SELECT sum(v) FROM (SELECT unnest(${slice('wide', from, to)}) AS v) each))`
+const totalOfSlice = (from: string, to: string) => sumOf(slice('narrow', from, to), slice('wide', from, to))
 
 const IS_ALONE = 'NOT prof.is_doubled AND NOT prof.may_be_corrected'
 
 /** What of a row holds: of one that nothing overlaps all, or a slice; else interval by interval. */
 const OF_DAY = `LATERAL (
-    SELECT ${TOTAL_OF_ROW} AS total, ${count('prof')}::int8 AS intervals, ${estimated('prof.quality')} AS estimated
+    SELECT ${TOTAL_OF_ROW} AS total, ${count('prof')}::int8 AS intervals, ${estimatedIn('prof.quality')} AS estimated
      WHERE prof.is_inside AND ${IS_ALONE}
     UNION ALL
-    SELECT ${totalOfSlice('n', 'z')}, z - n, ${estimated(slice('quality', 'n', 'z'))}
+    SELECT ${totalOfSlice('n', 'z')}, z - n, ${estimatedIn(slice('quality', 'n', 'z'))}
       FROM (SELECT ${before('d.from_at')} AS n, ${before('d.to_at')} AS z) part
      WHERE NOT prof.is_inside AND ${IS_ALONE} AND z > n
     UNION ALL
@@ -47,11 +58,10 @@ const dayOf = (at: string) => `width_bucket(${at}, m.starts)`
  *  that time. `is_alone`: nothing overlaps it. `is_whole`: its total, then, is what it adds to one day. */
 const LOOKED = `looked AS MATERIALIZED (
   SELECT *, ${IS_ALONE} AS is_alone, is_inside AND ${IS_ALONE} AND day = last_day AS is_whole
-    FROM (SELECT *, coalesce(max(last_start) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) >= start
-                             OR lead(start) OVER w <= last_start, false) AS is_doubled,
+    FROM (SELECT *, ${IS_DOUBLED} AS is_doubled,
                  start >= m.from_at AND last_start < m.to_at AS is_inside, ${dayOf('start')} AS day, ${dayOf('last_start')} AS last_day
             FROM (SELECT prof.channel, prof.start, prof.step, prof.height, ${TOTAL_OF_ROW} AS total, prof.ctid AS place,
-                         ${lastStart('prof')} AS last_start, ${count('prof')} AS intervals, ${estimated('prof.quality')} AS estimated,
+                         ${lastStart('prof')} AS last_start, ${count('prof')} AS intervals, ${estimatedIn('prof.quality')} AS estimated,
                          p.starts IS NOT NULL AND ${overlapsCorrection('p')} AS may_be_corrected
                     FROM store.profiles prof
                    WHERE ${reaching('p.meter', 'm.from_at', 'm.to_at')} AND ${lastStart('prof')} >= m.from_at) prof
@@ -67,7 +77,7 @@ const PIECES = `(
   SELECT day, channel, total, intervals::int8 * step AS covered, estimated, height
     FROM looked WHERE is_whole
   UNION ALL
-  SELECT part.day, prof.channel, ${totalOfSlice('n', 'z')}, (z - n)::int8 * prof.step, ${estimated(slice('quality', 'n', 'z'))}, prof.height
+  SELECT part.day, prof.channel, ${totalOfSlice('n', 'z')}, (z - n)::int8 * prof.step, ${estimatedIn(slice('quality', 'n', 'z'))}, prof.height
     FROM ${LOOKED_AT}
    CROSS JOIN LATERAL (
      SELECT day, ${before('greatest(m.starts[day], m.from_at)')} AS n, ${before('least(m.starts[day + 1], m.to_at)')} AS z
@@ -80,46 +90,28 @@ const PIECES = `(
    WHERE NOT prof.is_alone AND ${holds('m.from_at', 'm.to_at', 'p')}
    GROUP BY 1, prof.channel) piece`
 
-const POINT = 'p.usage_point, p.zone, p.region, p.feeder, p.plan'
-
-/** What analytics.point_days has, with the month: a look-up for each meter and month, where a look-up for each day takes as long again for
- *  every day. For who asks for months, or for all. Where its days begin is made once for each, for rows and intervals to be placed by:
- *  to make the local day of each took a quarter of the time. */
-export const POINT_MONTH_DAYS = `
-  SELECT m.month, d.day, ${POINT}, coalesce(d.obis, p.main_obis) AS obis, sum(d.kwh) AS kwh, coalesce(sum(d.covered), 0)::int8 AS covered_seconds,
-         sum(${seconds('d.from_at', 'd.to_at')})::int8 AS expected_seconds, coalesce(sum(d.estimated), 0)::int8 AS estimated_intervals,
-         d.day_start, d.day_end, array_agg(p.meter_id ORDER BY d.from_at, p.meter) AS meters,
-         array_agg(p.lane ORDER BY d.from_at, p.meter) AS lanes, array_agg(d.first_height ORDER BY d.from_at, p.meter) AS first_heights
-    FROM ${seen(TOTALLED)}
-   CROSS JOIN LATERAL (
-     SELECT month::date AS month, starts, greatest(p.seen_from, starts[1]) AS from_at, least(p.seen_to, starts[cardinality(starts)]) AS to_at
+/** As 0015 has them; but where the days of a month begin is made once for each, for rows and intervals to be placed by: to make the local
+ *  day of each took a quarter of the time. */
+const POINT_MONTH_DAYS = pointMonthDays({
+  kept: TOTALLED,
+  month: `starts, greatest(p.seen_from, starts[1]) AS from_at, least(p.seen_to, starts[cardinality(starts)]) AS to_at
        FROM generate_series(date_trunc('month', p.seen_from AT TIME ZONE p.zone), p.seen_to AT TIME ZONE p.zone, interval '1 month') month
       CROSS JOIN LATERAL (
         SELECT array_agg(day AT TIME ZONE p.zone ORDER BY day) AS starts
-          FROM generate_series(month, month + interval '1 month', interval '1 day') day) bounds) m
-   CROSS JOIN LATERAL (
-     SELECT b.*, greatest(m.from_at, b.day_start) AS from_at, least(m.to_at, b.day_end) AS to_at, s.obis, s.kwh, s.covered, s.estimated, s.first_height
-       FROM (SELECT n, m.month + n - 1 AS day, m.starts[n] AS day_start, m.starts[n + 1] AS day_end
-               FROM generate_series(1, cardinality(m.starts) - 1) n) b
-       LEFT JOIN (
+          FROM generate_series(month, month + interval '1 month', interval '1 day') day) bounds`,
+  days: `SELECT n, m.month + n - 1 AS day, m.starts[n] AS day_start, m.starts[n + 1] AS day_end
+               FROM generate_series(1, cardinality(m.starts) - 1) n`,
+  sums: `
          SELECT piece.day AS n, c.obis, sum(piece.total * c.factor * 0.001) AS kwh, sum(piece.covered)::int8 AS covered,
                 sum(piece.estimated)::int8 AS estimated, min(piece.height) AS first_height
            FROM ${PIECES}
            JOIN store.channels c ON c.channel = piece.channel AND c.unit = 30
-          GROUP BY piece.day, c.obis) s ON s.n = b.n
-      WHERE least(m.to_at, b.day_end) > greatest(m.from_at, b.day_start)) d
-   WHERE d.obis IS NOT NULL OR p.main_unit = 30
-   GROUP BY m.month, d.day, ${POINT}, coalesce(d.obis, p.main_obis), d.day_start, d.day_end`
+          GROUP BY piece.day, c.obis`,
+  sumsOf: 's.n = b.n',
+})
 
-export const MONTHS = `
-  SELECT month, usage_point, region, feeder, obis, sum(kwh) AS kwh, count(*) FILTER (WHERE covered_seconds >= expected_seconds) AS full_days,
-         sum(estimated_intervals)::int8 AS estimated, min(day) AS first_day, max(day) AS last_day
-    FROM (${POINT_MONTH_DAYS}) days
-   WHERE kwh IS NOT NULL
-   GROUP BY month, usage_point, region, feeder, obis`
-
-export const ZERO_DAYS = `(${POINT_MONTH_DAYS}) days
-         WHERE kwh = 0 AND obis ~ ':1[.](8|29)[.]0[*]'`
+export const MONTHS = monthsOf(POINT_MONTH_DAYS)
+export const ZERO_DAYS = zeroDaysOf(POINT_MONTH_DAYS)
 
 /** A condition on feeder or region reaches the points, and so the look-ups: of a row for each point and month alone it would be looked at
  *  when all are there. A point that was moved is looked up for each feeder that it had. */

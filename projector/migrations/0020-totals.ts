@@ -10,17 +10,12 @@ import { addColumn, run } from './described.js'
 export const totals: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await addTotals(db)
-    await totalledViews(db)
+    await dayViews(db, TOTALLED)
+    await peaks(db, TOTALLED, PEAKS)
+    await topConsumers(db, MONTHS)
+    await exceptions(db, TOTALLED, ZERO_DAYS)
     await divisible(db)
   },
-}
-
-/** Those that read totals, and peaks. */
-export async function totalledViews(db: Kysely<unknown>): Promise<void> {
-  await dayViews(db, TOTALLED)
-  await peaks(db, TOTALLED, PEAKS)
-  await topConsumers(db, MONTHS)
-  await exceptions(db, TOTALLED, ZERO_DAYS)
 }
 
 /** A point that ends in the first half second of a day has 0 seconds to be expected of that day. */
