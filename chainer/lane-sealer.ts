@@ -48,10 +48,9 @@ export class LaneSealer {
     private readonly deps: SealerDeps,
   ) {
     this.lookout = new Lookout(() => this.look(), deps.onFatal)
-    const authorities = () => deps.registry.state.governanceAt(feed.reader.state.final.registrySize)
     this.unvoted = new Unvoted(feed, {
-      ...{ ...deps, wiggleMillis: deps.policy.wiggleMillis, authorities },
-      place: () => authorities().authorities.findIndex(({ id }) => id === deps.key.id),
+      ...{ ...deps, me: deps.key.id, wiggleMillis: deps.policy.wiggleMillis },
+      authorities: () => deps.registry.state.governanceAt(feed.reader.state.final.registrySize),
     })
   }
 
@@ -88,8 +87,9 @@ export class LaneSealer {
 
   private decide(): SealDecision {
     const decision = this.whenToSeal()
-    const { last, feed, deps } = this
-    if (decision.kind !== 'seal' || last === undefined || !this.isSame(last, decision.attempt)) return decision
+    const { feed, deps } = this
+    const last = decision.kind === 'seal' ? this.lastOf(feed.reader.state.final, decision.attempt) : undefined
+    if (last === undefined) return decision
     // Read, and still no candidate. Its record was damaged, and another will do; or another fares no better, so they come ever more seldom.
     if (!last.isTold)
       deps.logger.error({ lane: feed.lane, offset: String(last.offset) }, 'the block that was sealed last is no candidate')
@@ -98,8 +98,9 @@ export class LaneSealer {
     return Date.now() < due ? { kind: 'wait', until: due } : decision
   }
 
-  private isSame({ final, attempt }: Appended, other: number): boolean {
-    return final === this.feed.reader.state.final && attempt === other
+  /** The block that we appended last, where it was of this attempt. */
+  private lastOf(final: FinalBlock, attempt: number): Appended | undefined {
+    return this.last?.final === final && this.last.attempt === attempt ? this.last : undefined
   }
 
   /** The key that the lane's present state knows: a seal of another would not hold. */
@@ -147,9 +148,8 @@ export class LaneSealer {
     const value = deps.ids.frame('Block', sealBlock(deps.registry.state.chainId, sealed.header, sealed.entries, key))
     const { height, count, attempt } = sealed.header
     const offset = await deps.writer.append('chain', feed.lane, [{ key: null, value }])
-    const before = this.last?.final === final && this.last.attempt === attempt ? this.last : undefined
-    const [since, repeats] = before === undefined ? [Date.now(), 0] : [before.since, before.repeats + 1]
-    this.last = { final, attempt, offset, since, repeats, isTold: false }
+    const { since, repeats } = this.lastOf(final, attempt) ?? { since: Date.now(), repeats: -1 }
+    this.last = { final, attempt, offset, since, repeats: repeats + 1, isTold: false }
     deps.onSealed(sealed)
     deps.logger.debug({ lane: feed.lane, height: String(height), entries: count, attempt, bytes: value.length }, 'sealed')
   }

@@ -4,7 +4,7 @@
 import { type AppendDeps, appendBlock } from '../infra/chain/append-again.js'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import { Lookout } from '../infra/chain/lookout.js'
-import { repeatDue, toRepeat } from '../infra/chain/repeats.js'
+import { placeOf, repeatDue, toRepeat } from '../infra/chain/repeats.js'
 import { equalBytes } from '../schemas/bytes.js'
 import type { AuthoritySet } from '../schemas/consensus/turns.js'
 import { BugError } from '../schemas/errors.js'
@@ -12,23 +12,43 @@ import type { Hash } from '../schemas/hash.js'
 import type { Candidate, LaneState } from '../schemas/lane-fold.js'
 
 export interface UnvotedDeps extends AppendDeps {
+  readonly me: string
   readonly wiggleMillis: number
   /** Those who decide on the next block. */
   authorities(): AuthoritySet
-  /** This authority's among them: not all append at once. */
-  place(): number
   onFatal(error: Error): void
 }
 
-/** The candidate that would be voted on, where nobody has voted on it. */
-export function unvoted(state: LaneState, set: AuthoritySet): Candidate | undefined {
-  const candidate = toRepeat(state, set)
-  return candidate?.ballots.size === 0 ? candidate : undefined
+/** How long the candidate that would be voted on has waited without a vote, and how often it was appended again. No clock, no I/O. */
+export class UnvotedWait {
+  private waiting: { readonly hash: Hash; readonly since: number; repeats: number } | undefined
+
+  /** When that candidate is to be appended again, milliseconds of the clock that gives `now`; undefined where none waits. */
+  due(
+    state: LaneState,
+    set: AuthoritySet,
+    { me, wiggleMillis, now }: { me: string; wiggleMillis: number; now: number },
+  ): { candidate: Candidate; at: number } | undefined {
+    const candidate = toRepeat(state, set)
+    if (candidate === undefined || candidate.ballots.size > 0) {
+      this.waiting = undefined
+      return undefined
+    }
+    const { hash } = candidate
+    if (this.waiting === undefined || !equalBytes(this.waiting.hash, hash)) this.waiting = { hash, since: now, repeats: 0 }
+    const { since, repeats } = this.waiting
+    return { candidate, at: since + repeatDue(repeats, placeOf(set, me), wiggleMillis) }
+  }
+
+  /** It is being appended again. */
+  repeated(): void {
+    if (this.waiting !== undefined) this.waiting.repeats++
+  }
 }
 
 export class Unvoted {
   private readonly lookout: Lookout
-  private waiting: { readonly hash: Hash; readonly since: number; repeats: number } | undefined
+  private readonly wait = new UnvotedWait()
 
   constructor(
     private readonly feed: LaneFeed,
@@ -48,19 +68,14 @@ export class Unvoted {
 
   private async look(): Promise<void> {
     const { feed, deps } = this
-    const candidate = unvoted(feed.reader.state, deps.authorities())
-    if (candidate === undefined) {
-      this.waiting = undefined
-      return
-    }
-    const { hash, header } = candidate
-    if (this.waiting === undefined || !equalBytes(this.waiting.hash, hash)) this.waiting = { hash, since: Date.now(), repeats: 0 }
-    const { waiting } = this
-    const due = waiting.since + repeatDue(waiting.repeats, deps.place(), deps.wiggleMillis)
-    if (Date.now() < due) return this.lookout.pokeIn(due - Date.now())
+    const now = Date.now()
+    const due = this.wait.due(feed.reader.state, deps.authorities(), { ...deps, now })
+    if (due === undefined) return
+    if (now < due.at) return this.lookout.pokeIn(due.at - now)
+    const { hash, header } = due.candidate
     const held = feed.reader.heldBlock(hash)
     if (held === undefined) throw new BugError(`lane ${feed.lane}: a candidate at height ${header.height} is not held`)
-    waiting.repeats++
+    this.wait.repeated()
     deps.logger.warn({ lane: feed.lane, height: String(header.height) }, 'nobody votes on the candidate: it is appended again')
     await appendBlock(deps, { topic: 'chain', partition: feed.lane }, held.bytes, [])
     this.lookout.poke()

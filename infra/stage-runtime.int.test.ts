@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
-import kafkajs from 'kafkajs'
 import pino from 'pino'
 import { chainerStage } from '../chainer/stage.js'
 import { decodeRepair, type Repair } from '../schemas/records.js'
@@ -11,10 +10,11 @@ import { loadConfig } from './config.js'
 import { createKafka } from './kafka/client.js'
 import { readLog } from './kafka/log-reader.js'
 import { LogWriter } from './kafka/log-writer.js'
-import { deleteTopics, ensureTopics, topicName, topicSpecs } from './kafka/topics.js'
+import { deleteTopics, ensureTopics } from './kafka/topics.js'
 import { createKeyFile } from './keys.js'
 import { keyFileOf, loadAuthorityKey, openRuntime, type Running, type Runtime, runProcess } from './stage-runtime.js'
 import { testGenesis } from './testing/registry.js'
+import { changeTopic } from './testing/topic-settings.js'
 import { until } from './testing/until.js'
 
 const home = mkdtempSync(join(tmpdir(), 'stage-runtime-'))
@@ -125,44 +125,25 @@ async function repairsTold(): Promise<Repair[]> {
 }
 
 test('a stage that refuses a topic’s settings tells it in repairs once, and when it was mended, what it took', async () => {
-  const admin = kafka.admin()
-  await admin.connect()
-  const retention = (value: string) =>
-    admin.alterConfigs({
-      validateOnly: false,
-      resources: [
-        {
-          type: kafkajs.ConfigResourceTypes.TOPIC,
-          name: topicName(config, 'chain'),
-          configEntries: Object.entries({
-            ...topicSpecs(config).find(({ name }) => name === 'chain')?.settings,
-            'retention.ms': value,
-          }).map(([name, each]) => ({ name, value: each })),
-        },
-      ],
-    })
-  try {
-    await retention('60000')
-    for (const _ of ['once', 'again']) await expect(runStage()).rejects.toThrow(/chain: retention.ms is 60000, not -1/)
-    const common = { kind: 'wait', fault: 'topic-settings', subject: 'topics', by: 'chainer-authority-1', lane: -1 }
-    const [requested, ...more] = await repairsTold()
-    expect(requested).toMatchObject({ ...common, status: 'requested' })
-    expect(requested?.detail).toMatch(/retention.ms is 60000, not -1. Mend it: kafka-configs.sh/)
-    expect(more).toEqual([])
-    await retention('-1')
-    await runStage()
-    process.emit('SIGTERM')
-    expect(await exited()).toEqual([0])
-    const ended = (await repairsTold()).at(-1)
-    expect(ended).toMatchObject({ ...common, id: requested?.id, status: 'completed' })
-    expect(ended?.tookMillis).toBe(Number(ended?.at) - Number(requested?.at))
-    await runStage()
-    process.emit('SIGTERM')
-    await until('the stop', 20_000, () => exits.length === 2)
-    expect((await repairsTold()).map(({ status }) => status)).toEqual(['requested', 'requested', 'completed'])
-  } finally {
-    await admin.disconnect()
-  }
+  const retention = (value: string) => changeTopic(kafka, config, 'chain', { 'retention.ms': value })
+  await retention('60000')
+  for (const _ of ['once', 'again']) await expect(runStage()).rejects.toThrow(/chain: retention.ms is 60000, not -1/)
+  const common = { kind: 'wait', fault: 'topic-settings', subject: 'topics', by: 'chainer-authority-1', lane: -1 }
+  const [requested, ...more] = await repairsTold()
+  expect(requested).toMatchObject({ ...common, status: 'requested' })
+  expect(requested?.detail).toMatch(/retention.ms is 60000, not -1. Mend it: kafka-configs.sh/)
+  expect(more).toEqual([])
+  await retention('-1')
+  await runStage()
+  process.emit('SIGTERM')
+  expect(await exited()).toEqual([0])
+  const ended = (await repairsTold()).at(-1)
+  expect(ended).toMatchObject({ ...common, id: requested?.id, status: 'completed' })
+  expect(ended?.tookMillis).toBe(Number(ended?.at) - Number(requested?.at))
+  await runStage()
+  process.emit('SIGTERM')
+  await until('the stop', 20_000, () => exits.length === 2)
+  expect((await repairsTold()).map(({ status }) => status)).toEqual(['requested', 'requested', 'completed'])
 }, 120_000)
 
 test('the key is where the settings say, else in the home', async () => {

@@ -5,6 +5,7 @@ import { adoptVerdict, type BlockJudgement, type JudgeSource, judgeBlock } from 
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import type { Finalized } from '../infra/chain/lane-reader.js'
 import type { MeterStates } from '../infra/chain/meter-states.js'
+import { placeOf } from '../infra/chain/repeats.js'
 import { equalBytes } from '../schemas/bytes.js'
 import { hashKey } from '../schemas/hash.js'
 import type { JudgeContext } from '../schemas/judge.js'
@@ -49,10 +50,7 @@ export class LaneValidator implements VotedLog {
   ) {
     this.voter = new Voter(this, deps)
     const { finals } = deps.states
-    const place = () =>
-      this.deps.registry.state
-        .governanceAt(feed.reader.state.final.registrySize)
-        .authorities.findIndex(({ id }) => id === deps.key.id)
+    const place = () => placeOf(deps.registry.state.governanceAt(feed.reader.state.final.registrySize), deps.key.id)
     if (finals === undefined) return
     const appending = { ...deps, records: finals.records, place }
     this.unsealed = new Unsealed(feed, appending)
@@ -81,9 +79,9 @@ export class LaneValidator implements VotedLog {
     this.unsealed?.poke()
   }
 
-  /** A block of a height that is final was appended: one that never became final tells nothing. */
+  /** A block of a height that is final was appended at that time, milliseconds. */
   sawOld(block: Block, timestamp: number): void {
-    if (this.deps.states.finals?.records.has(this.feed.lane, block) === true) this.leftBehind?.saw(block.header.height, timestamp)
+    this.leftBehind?.saw(block, timestamp)
   }
 
   async stop(): Promise<void> {

@@ -1,15 +1,15 @@
 /** What a validator does where somebody appends a final block once more and not the one after it: that is the newest that he has, since a
  *  record was damaged before he read it (unsealed.ts, or a replica's restore). So what follows is appended again with its certificates, as
  *  far back as it is kept; whoever has it skips it. */
-import type { AppendDeps } from '../infra/chain/append-again.js'
-import { appendBlock } from '../infra/chain/append-again.js'
+import { type AppendDeps, appendBlock } from '../infra/chain/append-again.js'
 import type { KeptRecords } from '../infra/chain/kept-records.js'
 import type { LaneFeed } from '../infra/chain/lane-feeds.js'
 import { Lookout } from '../infra/chain/lookout.js'
 import { repeatDue } from '../infra/chain/repeats.js'
+import type { Block } from '../schemas/records.js'
 
 export interface LeftBehindDeps extends AppendDeps {
-  readonly records: Pick<KeptRecords, 'above'>
+  readonly records: Pick<KeptRecords, 'above' | 'has'>
   readonly wiggleMillis: number
   /** This authority's among the others: not all append at once. */
   place(): number
@@ -35,11 +35,13 @@ export class LeftBehind {
     this.lookout = new Lookout(() => this.look(), deps.onFatal)
   }
 
-  /** A block that is final here was appended once more. `timestamp`: its append time, milliseconds. */
-  saw(height: bigint, timestamp: number): void {
+  /** A block of a height that is final here was appended at that time, milliseconds: one that never became final tells nothing. */
+  saw(block: Block, timestamp: number): void {
     if (timestamp < Date.now() - NEWS_MILLIS) return
+    const { height } = block.header
     // beyond a gap: whoever shows these lacks what is in it
     if (this.shown !== undefined && height > this.shown.height + 1n) return
+    if (!this.deps.records.has(this.feed.lane, block)) return
     this.shown = { height, at: Date.now() }
     this.lookout.poke()
   }

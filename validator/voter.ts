@@ -4,7 +4,7 @@ import { appendBlock, appendRecords } from '../infra/chain/append-again.js'
 import type { HeldBlock } from '../infra/chain/held-blocks.js'
 import type { LaneReader } from '../infra/chain/lane-reader.js'
 import { Lookout } from '../infra/chain/lookout.js'
-import { isStuck, repeatDue, toRepeat } from '../infra/chain/repeats.js'
+import { isStuck, placeOf, repeatDue, toRepeat } from '../infra/chain/repeats.js'
 import { signVote } from '../infra/chain/sign-records.js'
 import { type HeldKeys, registeredKey } from '../infra/held-keys.js'
 import type { LogWriter } from '../infra/kafka/log-writer.js'
@@ -104,7 +104,7 @@ export class Voter {
       await this.consider(candidate, stuck, key)
       if (log.reader.state.final !== state.final) return
     }
-    const place = set.authorities.findIndex((each) => each.id === key.id)
+    const place = placeOf(set, key.id)
     if (Date.now() - this.waitingSince > repeatDue(this.repeats, place, deps.wiggleMillis)) await this.repeat(set)
   }
 

@@ -18,6 +18,9 @@ export function repeatDue(repeats: number, place: number, wiggleMillis: number):
   return (STUCK_WIGGLES * rounds + place) * wiggleMillis
 }
 
+/** An authority's place among those who decide; -1: it is none of them. */
+export const placeOf = ({ authorities }: AuthoritySet, me: string): number => authorities.findIndex(({ id }) => id === me)
+
 /** The candidate whose block and votes are appended again: the one to be voted on; where all are void, the first that was. */
 export function toRepeat(state: LaneState, set: AuthoritySet): Candidate | undefined {
   const chosen = eligible(state, set)

@@ -11,6 +11,7 @@ import { type OpenDoor, openDoor } from '../testing/open-door.js'
 import type { SignedMeter } from '../testing/signed-meters.js'
 import { snappyLiterals } from '../testing/snappy.js'
 import { projectAndAudit } from '../testing/tables.js'
+import { changeTopic } from '../testing/topic-settings.js'
 import { until } from '../testing/until.js'
 import { kafkaSource } from '../verify/kafka-source.js'
 import { verify } from '../verify/verify.js'
@@ -121,35 +122,16 @@ test(
 test(
   'a topic with another setting is refused at a start, with the command that mends it; mended, all goes on',
   async () => {
-    const admin = all.kafka.admin()
-    await admin.connect()
-    const set = (value: string) =>
-      admin.alterConfigs({
-        validateOnly: false,
-        resources: [
-          {
-            type: kafkajs.ConfigResourceTypes.TOPIC,
-            name: nameOf('chain'),
-            configEntries: Object.entries({
-              ...topicSpecs(all.config).find(({ name }) => name === 'chain')?.settings,
-              'cleanup.policy': value,
-            }).map(([name, entry]) => ({ name, value: entry })),
-          },
-        ],
-      })
-    try {
-      await all.stop('chainer')
-      await set('compact')
-      const refused = await all.start('chainer').catch((error: Error) => error)
-      expect(refused).toBeInstanceOf(TopicMismatchError)
-      expect(String(refused)).toMatch(
-        /cleanup\.policy is compact, not delete.*kafka-configs\.sh.*--add-config cleanup\.policy=delete/s,
-      )
-      await set('delete')
-      await all.start('chainer')
-    } finally {
-      await admin.disconnect()
-    }
+    const set = (value: string) => changeTopic(all.kafka, all.config, 'chain', { 'cleanup.policy': value })
+    await all.stop('chainer')
+    await set('compact')
+    const refused = await all.start('chainer').catch((error: Error) => error)
+    expect(refused).toBeInstanceOf(TopicMismatchError)
+    expect(String(refused)).toMatch(
+      /cleanup\.policy is compact, not delete.*kafka-configs\.sh.*--add-config cleanup\.policy=delete/s,
+    )
+    await set('delete')
+    await all.start('chainer')
     await goesOn()
   },
   MINUTE,

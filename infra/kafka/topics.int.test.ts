@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import kafkajs from 'kafkajs'
 import pino from 'pino'
 import { type Config, loadConfig } from '../config.js'
+import { alterTopic } from '../testing/topic-settings.js'
 import { until } from '../testing/until.js'
 import { createKafka } from './client.js'
 import { checkTopics, deleteTopics, ensureTopics, TOPIC_NAMES, TopicMismatchError, topicSpecs } from './topics.js'
@@ -38,26 +38,11 @@ test('what is missing is made beside what is there', async () => {
 
 test('each difference is named, with what mends it', async () => {
   await ensureTopics(kafka, config)
-  const admin = kafka.admin()
-  await admin.connect()
   const changed = { 'retention.ms': '1000', 'compression.type': 'zstd', 'message.timestamp.type': 'CreateTime' }
-  await admin.alterConfigs({
-    validateOnly: false,
-    resources: [
-      {
-        type: kafkajs.ConfigResourceTypes.TOPIC,
-        name: `${config.topicPrefix}chain`,
-        configEntries: Object.entries(changed).map(([name, value]) => ({ name, value })),
-      },
-    ],
-  })
-  await admin.disconnect()
-  const check = () => checkTopics(kafka, { ...config, lanes: 3, replication: 3 }).catch((error: Error) => error)
-  // the broker says that it is altered before it is
-  const { message } = await until('what was altered', 10_000, async () => {
-    const found = await check()
-    return found instanceof TopicMismatchError && found.message.includes('retention.ms') && found
-  })
+  await alterTopic(kafka, `${config.topicPrefix}chain`, changed)
+  const refused = await checkTopics(kafka, { ...config, lanes: 3, replication: 3 }).catch((error: Error) => error)
+  if (!(refused instanceof TopicMismatchError)) throw new Error(`expected a refusal, not ${String(refused)}`)
+  const { message } = refused
   const chain = `${config.topicPrefix}chain`
   const mend = (setting: string) => `--entity-type topics --entity-name ${chain} --add-config ${setting}`
   for (const part of [

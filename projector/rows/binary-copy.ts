@@ -33,7 +33,6 @@ export class CopyData {
   readonly #full: Buffer[] = []
   readonly #kinds: readonly Kind[]
   #chunk = new Chunk(FIRST_BYTES)
-  #isEmpty = true
 
   constructor(readonly table: Table) {
     this.#kinds = table.columns.map((column) => column.kind)
@@ -41,12 +40,11 @@ export class CopyData {
   }
 
   get isEmpty(): boolean {
-    return this.#isEmpty
+    return this.#full.length === 0 && this.#chunk.at === SIGNATURE.length
   }
 
   /** Throws RangeError where a number does not fit its column. */
   add(row: Row): void {
-    this.#isEmpty = false
     const size = mostBytes(this.#kinds, row)
     if (!this.#chunk.hasRoom(size)) {
       this.#full.push(this.#chunk.written)

@@ -1,7 +1,6 @@
 import { decideSeal, draft } from '../../../chainer/seal.js'
-import { unvoted } from '../../../chainer/unvoted.js'
+import { UnvotedWait } from '../../../chainer/unvoted.js'
 import { BugError } from '../../../schemas/errors.js'
-import { hashKey } from '../../../schemas/hash.js'
 import type { FinalBlock } from '../../../schemas/lane-fold.js'
 import { repeatDue } from '../../chain/repeats.js'
 import { Follower } from './follower.js'
@@ -12,7 +11,7 @@ const POLICY = { ageMillis: 200, maxEntries: 8, maxBytes: 1_000_000, wiggleMilli
 /** A chainer of an honest authority: the product's decision and draft; like its shell, it waits to read the block that it wrote. */
 export class Sealer extends Follower {
   private last: { final: FinalBlock; attempt: number; offset: bigint; since: number; repeats: number } | undefined
-  private waiting: { hash: string; since: number; repeats: number } | undefined
+  private unvoted = new UnvotedWait()
   private isWriting = false
   private life = 0
 
@@ -27,7 +26,7 @@ export class Sealer extends Follower {
     super.reopen(keeps)
     this.life++
     this.last = undefined
-    this.waiting = undefined
+    this.unvoted = new UnvotedWait()
     this.isWriting = false
   }
 
@@ -58,18 +57,11 @@ export class Sealer extends Follower {
 
   private repeatUnvoted(): void {
     const { feed, world } = this
-    const candidate = unvoted(this.state, world.set)
-    if (candidate === undefined) {
-      this.waiting = undefined
-      return
-    }
-    const hash = hashKey(candidate.hash)
-    if (this.waiting?.hash !== hash) this.waiting = { hash, since: world.now, repeats: 0 }
-    const place = world.set.authorities.findIndex(({ id }) => id === this.me)
-    if (world.now < this.waiting.since + repeatDue(this.waiting.repeats, place, WIGGLE_MILLIS)) return
-    const held = feed.reader.heldBlock(candidate.hash)
+    const due = this.unvoted.due(this.state, world.set, { me: this.me, wiggleMillis: WIGGLE_MILLIS, now: world.now })
+    if (due === undefined || world.now < due.at) return
+    const held = feed.reader.heldBlock(due.candidate.hash)
     if (held === undefined) throw new BugError('a candidate is not held')
-    this.waiting.repeats++
+    this.unvoted.repeated()
     world.send(held.bytes, () => undefined)
   }
 }

@@ -6,7 +6,7 @@ import { attest, type Ballot, type Said } from '../../../validator/attest.js'
 import { checkCandidate, rankOf } from '../../../validator/check.js'
 import { toVoteOn } from '../../../validator/stuck.js'
 import type { HeldBlock } from '../../chain/held-blocks.js'
-import { isStuck, repeatDue, toRepeat } from '../../chain/repeats.js'
+import { isStuck, placeOf, repeatDue, toRepeat } from '../../chain/repeats.js'
 import { Follower } from './follower.js'
 import { accept, judge, LANE, REGISTRY, WIGGLE_MILLIS, type World } from './world.js'
 
@@ -61,7 +61,7 @@ export class Voter extends Follower {
     const waited = world.now - this.waitingSince
     const stuck = isStuck(waited, WIGGLE_MILLIS)
     for (const each of toVoteOn(state, world.set, stuck)) this.consider(each, stuck)
-    const place = world.set.authorities.findIndex(({ id }) => id === this.me)
+    const place = placeOf(world.set, this.me)
     if (waited > repeatDue(this.repeats, place, WIGGLE_MILLIS)) this.repeat()
   }
 
