@@ -155,7 +155,7 @@ test('a port held by a stranger is named, with the setting that changes it, the 
 test(
   'a start that fails shows the end of the log',
   async () => {
-    await stopServices(config)
+    await kafkaService(config, say).stop()
     const meta = join(home, 'data', 'kafka', 'log', 'meta.properties')
     const kept = readFileSync(meta, 'utf8')
     writeFileSync(meta, kept.replace('node.id=1', 'node.id=7'))
@@ -170,7 +170,7 @@ test(
 test(
   'data without its password is not guessed at',
   async () => {
-    await stopServices(config)
+    await postgresService(config).stop()
     const secret = join(home, 'secrets', 'postgres')
     const kept = readFileSync(secret)
     rmSync(secret)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Admin } from 'kafkajs'
 import pino from 'pino'
 import { startChainer } from '../../chainer/run.js'
 import { chainerStage } from '../../chainer/stage.js'
@@ -19,18 +20,17 @@ import {
 } from '../../schemas/records.js'
 import { startValidator } from '../../validator/run.js'
 import { validatorStage } from '../../validator/stage.js'
-import { type Finalized, type LanePosition, LaneReader, laneRules } from '../chain/lane-reader.js'
+import type { Finalized, LanePosition } from '../chain/lane-reader.js'
 import { MeterStates } from '../chain/meter-states.js'
 import { sealBlock } from '../chain/sign-records.js'
 import { type Config, loadConfig } from '../config.js'
-import { sodiumSignatures } from '../crypto/sodium.js'
 import { createKafka } from '../kafka/client.js'
-import { readLog } from '../kafka/log-reader.js'
 import { LogWriter } from '../kafka/log-writer.js'
 import { deleteTopics, ensureTopics } from '../kafka/topics.js'
 import type { AuthorityKey } from '../keys.js'
 import type { TopicName } from '../stage.js'
 import { openRuntime, type Running, type Runtime } from '../stage-runtime.js'
+import { LaneLook, type LaneSeen } from './lane-look.js'
 import { type TestRegistry, type TestRegistryPlan, testAuthorityKey, testEvent, testRegistry } from './registry.js'
 import { SignedMeter } from './signed-meters.js'
 import { until } from './until.js'
@@ -54,6 +54,7 @@ export class Authorities {
   readonly config: Config
   readonly kafka: ReturnType<typeof createKafka>
   readonly writer: LogWriter
+  private readonly admin: Admin
   private readonly running = new Map<string, RunningStage>()
   private written = 0
 
@@ -65,6 +66,7 @@ export class Authorities {
     this.config = this.configOf(1)
     this.kafka = createKafka(this.config, logger)
     this.writer = new LogWriter({ kafka: this.kafka, topicPrefix: this.config.topicPrefix, logger })
+    this.admin = this.kafka.admin()
   }
 
   /** A ledger with topics of its own; its registry is written, nothing runs yet. */
@@ -72,14 +74,14 @@ export class Authorities {
     const prefix = { METERCHAIN_TOPIC_PREFIX: `test-authorities-${randomBytes(5).toString('hex')}.` }
     const opened = new Authorities(plan, { ...prefix, METERCHAIN_LANES: String(plan.lanes ?? 4), ...settings })
     await ensureTopics(opened.kafka, opened.config)
-    await opened.writer.connect()
+    await Promise.all([opened.writer.connect(), opened.admin.connect()])
     await opened.writeRegistry()
     return opened
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.running.keys()].map((name) => this.stopStage(name)))
-    await this.writer.disconnect()
+    await Promise.all([this.writer.disconnect(), this.admin.disconnect()])
     await deleteTopics(this.kafka, this.config)
     rmSync(this.home, { recursive: true })
   }
@@ -199,17 +201,14 @@ export class Authorities {
   }
 
   /** The lane's fold over the whole log, what it made final, and what became of each record. */
-  async read(lane: number): Promise<{ finals: Finalized[]; outcomes: string[]; state: LaneReader['state'] }> {
-    const reader = new LaneReader(lane, laneRules(this.ledger.state, sodiumSignatures.verify), undefined)
-    const finals: Finalized[] = []
-    const outcomes: string[] = []
-    const part = { topicPrefix: this.config.topicPrefix, topic: 'chain', partition: lane, from: 0n } as const
-    for await (const record of readLog({ kafka: this.kafka, ...part })) {
-      const { outcome, finalized } = reader.take(record)
-      outcomes.push(outcome.kind === 'skipped' ? outcome.reason : outcome.kind)
-      if (finalized !== undefined) finals.push(finalized)
-    }
-    return { finals, outcomes, state: reader.state }
+  read(lane: number): Promise<LaneSeen> {
+    return this.lookAt(lane).look()
+  }
+
+  /** For whoever waits for something in a lane. */
+  lookAt(lane: number): LaneLook {
+    const { kafka, admin, ledger } = this
+    return new LaneLook({ kafka, admin, ledger, lane, topicPrefix: this.config.topicPrefix })
   }
 
   /** Waits until final blocks cover `offset` of the lane's readings, and gives them all. */
@@ -218,12 +217,13 @@ export class Authorities {
   }
 
   untilFinal(lane: number, what: string, isMet: (newest: Header) => boolean): Promise<Finalized[]> {
+    const waiting = this.lookAt(lane)
     const look = async () => {
-      const { finals } = await this.read(lane)
+      const { finals } = await waiting.look()
       const newest = finals.at(-1)
       return newest !== undefined && isMet(newest.header) && finals
     }
-    return until(what, DEADLINE_MILLIS, look, async () => [this.fatal, (await this.read(lane)).outcomes.slice(-20)])
+    return until(what, DEADLINE_MILLIS, look, async () => [this.fatal, (await waiting.look()).outcomes.slice(-20)])
   }
 
   /** What a validator that is stopped has kept: of each lane its position, of each meter its state. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { isFull } from '../../infra/testing/full.js'
 import { readContent } from '../../infra/testing/read-import.js'
 import { isThorough } from '../../infra/testing/thorough.js'
 import { ZERO_HASH } from '../../schemas/hash.js'
@@ -10,7 +11,7 @@ import { FORMATS } from './formats.js'
 import { type Marks, PendingMarks } from './piece.js'
 import { seriesPiece } from './plan-series.js'
 
-const runs = (daily: number) => ({ numRuns: isThorough ? 10 * daily : daily })
+const runs = (daily: number) => ({ numRuns: (isFull ? 10 : isThorough ? 3 : 1) * daily })
 
 const VALUES = Array.from({ length: 48 }, (_each, n) => `${n}.25`).join(',')
 const NEM12 = `100,NEM12,202003051200,A,B\n200,NMI0000001,E1B1,1,E1,,S,kWh,30,\n300,20200301,${VALUES},V,,,20200302120000,\n400,1,20,F14,76,\n400,21,48,A,,\n200,NMI0000001,E1B1,1,B1,,S,Wh,30,\n300,20200301,${VALUES},A,,,,\n500,O,,,\n900\n`
