@@ -27,7 +27,7 @@ module.exports = {
     {
       name: 'no-test-code-in-the-product',
       severity: 'error',
-      from: { pathNot: '\\.test\\.ts$|^infra/(testing|e2e|chaos)/|^infra/bench/(replay|storage|questions)-main' },
+      from: { pathNot: '\\.test\\.ts$|^infra/(testing|e2e|chaos)/|^infra/bench/(replay|storage|questions|export)-main' },
       to: { path: '^infra/testing/|\\.test\\.ts$' },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

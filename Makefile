@@ -4,7 +4,7 @@ NODE_MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find schemas ingest chainer validator projector infra -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions chaos healing-table fuzz lint typecheck run-tests build clean
+.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions bench-export chaos healing-table fuzz lint typecheck run-tests build clean
 
 help:
 	@echo 'make demo       everything once, from nothing: services, 200 households, tables, a plot, an audit, a proof'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench-replay  all tables from the logs, beside bare COPY and bare signature checks'
 	@echo 'make bench-storage what an interval takes on disk'
 	@echo 'make bench-questions  what each question of docs/questions.md takes on a year of 1,000 meters'
+	@echo 'make bench-export  a year of 1,000 meters exported to Parquet and CSV, and read again by DuckDB'
 	@echo 'make chaos      one fault after the other on four authorities under load: DURATION=600 (seconds), SEED=…'
 	@echo 'make fuzz       Schemathesis asks the query API whatever its OpenAPI document says: FUZZ_SECONDS=60, SEED=…; needs Python'
 	@echo 'make lint       format, lint, import rules'
@@ -43,6 +44,9 @@ bench-storage: $(BUILT)
 
 bench-questions: $(BUILT)
 	@node --enable-source-maps dist/infra/bench/questions-main.js $(BENCH_ARGS)
+
+bench-export: $(BUILT)
+	@node --enable-source-maps dist/infra/bench/export-main.js $(BENCH_ARGS)
 
 DURATION ?= 600
 ROUNDS ?= 3

@@ -154,6 +154,13 @@ async function ask(sql: string): Promise<Record<string, string>[]> {
   return (await analyst.query({ text: sql, types: { getTypeParser: () => String } })).rows
 }
 
+test('the sign of a unit is part of a query, not a function that is called for each row', async () => {
+  const { rows } = await analyst.query<{ 'QUERY PLAN': string }>('EXPLAIN (VERBOSE) SELECT unit FROM analytics.intervals')
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+  expect(plan).toContain("'DLMS unit '")
+  expect(plan).not.toContain('unit_name(')
+})
+
 describe('days of a usage point', () => {
   test('go on through an exchange, and are full with the intervals of both meters', async () => {
     const rows = await ask(

@@ -50,6 +50,17 @@ export interface FillSource {
   /** How far in these somebody is who has taken a block, and goes on at an offset. */
   progressOf(height: bigint, nextOffset: bigint): bigint
   forgotten(): Promise<ForgottenPart[]>
+  /** What other threads need to follow the same logs; undefined: only this one can. */
+  readonly logs?: KafkaLogs
+}
+
+/** Plain data. */
+export interface KafkaLogs {
+  readonly config: Config
+  /** Of the registry’s store. */
+  readonly registryPath: string
+  /** Of the groups that read the topics. */
+  readonly groupPrefix: string
 }
 
 export interface KafkaFillOptions {
@@ -63,6 +74,14 @@ export interface KafkaFillOptions {
   readonly groupPrefix: string
 }
 
+type ChainSource = Omit<KafkaFillOptions, 'registry'> & Pick<ConstructorParameters<typeof ChainFollower>[0], 'registry'>
+
+export const followKafkaChain = (given: ChainSource, options: ChainOptions): FollowedChain => {
+  const { config, logger, kafka, registry, signatures, groupPrefix } = given
+  const groupId = `${groupPrefix}-${randomUUID()}`
+  return new ChainFollower({ ...{ config, logger, kafka, registry, verify: signatures.verify, groupId }, ...options })
+}
+
 export function kafkaFillSource(given: KafkaFillOptions): FillSource {
   const { config, logger, kafka, registry, signatures, groupPrefix } = given
   const { topicPrefix } = config
@@ -70,11 +89,8 @@ export function kafkaFillSource(given: KafkaFillOptions): FillSource {
     name: 'the logs',
     lacking: { remedy: 'the log has lost records. Put them back first: meterchain restore', mayGrow: false },
     registry,
-    followChain: (options) =>
-      new ChainFollower({
-        ...{ config, logger, kafka, registry, verify: signatures.verify, groupId: `${groupPrefix}-${randomUUID()}` },
-        ...options,
-      }),
+    logs: { config, registryPath: registry.path, groupPrefix },
+    followChain: (options) => followKafkaChain(given, options),
     followPlain: (options) =>
       new PlainFollower({
         ...{ config, logger, kafka, groupPrefix },

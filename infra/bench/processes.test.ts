@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
-import { parseAnonBytes, parseStat, readProcesses, treeOf, usageOf } from './processes.js'
+import { parseAnonBytes, parsePeakBytes, parseStat, readProcesses, treeOf, usageOf } from './processes.js'
 
 const line = (pid: number, name: string, parent: number, times: string) =>
   `${pid} (${name}) S ${parent} 1 1 0 -1 4194304 105 0 0 0 ${times} 20 0 1 0 202514 2654208 349`
@@ -25,8 +25,12 @@ describe('/proc/PID/status', () => {
     expect(parseAnonBytes('Name:\tnode\nVmRSS:\t  900 kB\nRssAnon:\t  512 kB\nRssFile:\t 388 kB\n')).toBe(524_288)
   })
 
+  test('gives the most that it ever had', () => {
+    expect(parsePeakBytes('Name:\tnode\nVmPeak:\t 9000 kB\nVmHWM:\t  1024 kB\nVmRSS:\t  900 kB\n')).toBe(1_048_576)
+  })
+
   test('of a thread of the kernel has none', () => {
-    expect(parseAnonBytes('Name:\tkthreadd\nState:\tS (sleeping)\n')).toBe(0)
+    for (const parse of [parseAnonBytes, parsePeakBytes]) expect(parse('Name:\tkthreadd\nState:\tS (sleeping)\n')).toBe(0)
   })
 })
 

@@ -41,6 +41,12 @@ export function parseAnonBytes(status: string): number {
   return kibibytes === undefined ? 0 : Number(kibibytes) * 1024
 }
 
+/** VmHWM of /proc/PID/status: the most memory that the process ever had, with that of files. 0 where it has ended. */
+export function parsePeakBytes(status: string): number {
+  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? []
+  return kibibytes === undefined ? 0 : Number(kibibytes) * 1024
+}
+
 /** Ids of `root` and of all that descend from it. */
 export function treeOf(root: number, processes: readonly ProcessStat[]): number[] {
   const tree = [root]

@@ -16,7 +16,7 @@ export interface ChainFollowerOptions {
   readonly kafka: Kafka
   readonly config: Config
   readonly logger: Logger
-  readonly registry: RegistryFollower
+  readonly registry: Pick<RegistryFollower, 'state' | 'reach'>
   readonly verify: LaneRules['verify']
   readonly groupId: string
   /** The lanes to follow, each from where it was; undefined: from the lane's genesis. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -107,6 +107,16 @@ test('a key is made once, for its owner alone, and shown without its secret', as
   const again = await runCli('keys', 'create', 'utility-7')
   expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/exists already: a key is never overwritten/) })
   expect(JSON.parse(readFileSync(path, 'utf8')).seed).toBe(seed)
+})
+
+test('a witness of a name that runs already is refused: two would not know what the other has signed', async () => {
+  mkdirSync(join(home, 'run'))
+  const running = readFileSync(`/proc/${process.ppid}/stat`, 'utf8') + readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')
+  writeFileSync(join(home, 'run', 'witness-w1.pid'), running)
+  const { code, stderr } = await runCli('witness', '--name', 'w1')
+  expect(code).toBe(1)
+  expect(stderr).toContain(`witness w1 runs already, as process ${process.ppid}: two of one name`)
+  expect(readFileSync(join(home, 'run', 'witness-w1.pid'), 'utf8')).toBe(running)
 })
 
 test('without an id or a file, the key is the one of METERCHAIN_AUTHORITY', async () => {

@@ -141,6 +141,12 @@ export class LmdbRegistryStore implements RegistryStore {
     }
   }
 
+  /** Sees what another thread of this process has written since: only one writes, the others read. */
+  refresh(): void {
+    this.#root.resetReadTxn()
+    this.#forget()
+  }
+
   async close(): Promise<void> {
     await this.#root.close()
   }

@@ -84,6 +84,11 @@ export class RegistryFollower {
     return new RegistryFollower(options)
   }
 
+  /** Folder of the store. */
+  get path(): string {
+    return this.#options.path
+  }
+
   /** Next offset of the topic to be folded. */
   get nextOffset(): bigint {
     return this.#log.next

@@ -1,20 +1,13 @@
 /** `make bench-questions`: the questions of docs/questions.md, asked of a year of simulated meters at 15 minutes, whose signed messages
  *  the projector’s own code has written. */
 import pg from 'pg'
-import { withClient } from '../../projector/migrate.js'
 import { readProcesses } from '../bench/processes.js'
-import { spokenSeconds, startProgress } from '../cli/progress.js'
+import { startProgress } from '../cli/progress.js'
 import { table } from '../cli/table.js'
-import { withBenchDatabase, withPostgres } from './bench-database.js'
+import { type FleetSize, withFleetDatabase } from './fleet-database.js'
 import { ask } from './questions/document.js'
-import { FLEET_SUBJECT, fleetData } from './questions/fleet.js'
+import { FLEET_SUBJECT } from './questions/fleet.js'
 import { type Question, questionsOf } from './questions/questions.js'
-import { writeData } from './questions/write-data.js'
-
-export interface QuestionsBenchOptions {
-  readonly meters: number
-  readonly days: number
-}
 
 /** What a question may take, milliseconds. */
 const PROMISED_MILLIS = 5_000
@@ -30,33 +23,10 @@ interface Asked {
 }
 
 /** Prints a table, and as its last line one JSON object. */
-export function questionsBench(env: Record<string, string | undefined>, options: QuestionsBenchOptions): Promise<void> {
-  return withPostgres(env, (adminUrl) =>
-    withBenchDatabase(adminUrl, async (database) => {
-      await write(database.writerUrl, options)
-      const intervals = await withClient(database.adminUrl, async (client) => {
-        await client.query('VACUUM ANALYZE')
-        const { rows } = await client.query<{ intervals: number }>(
-          'SELECT sum(coalesce(cardinality(narrow), cardinality(wide)))::float8 AS intervals FROM store.profiles',
-        )
-        return rows[0]?.intervals ?? 0
-      })
-      show(await askAll(database.analystUrl, questionsOf(FLEET_SUBJECT)), options, intervals)
-    }),
+export function questionsBench(env: Record<string, string | undefined>, size: FleetSize): Promise<void> {
+  return withFleetDatabase(env, size, async ({ analystUrl, intervals }) =>
+    show(await askAll(analystUrl, questionsOf(FLEET_SUBJECT)), size, intervals),
   )
-}
-
-async function write(url: string, options: QuestionsBenchOptions): Promise<void> {
-  const progress = startProgress('days written')
-  const began = performance.now()
-  let days = 0
-  try {
-    await writeData(url, fleetData(options), () => progress.update(++days, options.days))
-  } finally {
-    progress.stop()
-  }
-  const seconds = (performance.now() - began) / 1000
-  process.stdout.write(`${options.meters} meters and ${options.days} days signed and written in ${spokenSeconds(seconds)}\n`)
 }
 
 async function askAll(url: string, questions: readonly Question[]): Promise<Asked[]> {
@@ -86,7 +56,7 @@ async function askAll(url: string, questions: readonly Question[]): Promise<Aske
   }
 }
 
-function show(asked: readonly Asked[], { meters, days }: QuestionsBenchOptions, intervals: number): void {
+function show(asked: readonly Asked[], { meters, days }: FleetSize, intervals: number): void {
   const rows = asked.map(({ title, rows: found, millis, cpuSeconds }, i) => [
     ...[i + 1, title, found, Math.round(millis), cpuSeconds?.toFixed(2) ?? '–'],
   ])

@@ -70,16 +70,24 @@ function boundOf(text: string, { name, kind }: Column): string {
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 const oneOf = (column: string, values: readonly string[]): string[] =>
   values.length === 0 ? [] : [`${column} IN (${values.map(literal).join(', ')})`]
+const whereOf = (conditions: readonly string[]): string => (conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`)
 
 /** Rows in an order that only what is in them decides: the same rows make the same file. */
 export function selectOf({ view, columns, range, timeColumn }: Choice): string {
   const bounds = timeColumn === undefined ? [] : boundsOf(range, timeColumn)
   const conditions = [...oneOf('usage_point', range.points), ...oneOf('meter', range.meters), ...bounds]
-  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
   const first = ['usage_point', 'meter', timeColumn?.name]
   const order = [...columns].sort((a, b) => rank(a, first) - rank(b, first)).map(orderBy)
   const list = columns.map((column) => `${expressionOf(column)} AS ${quoted(column.name)}`)
-  return `SELECT ${list.join(', ')} FROM analytics.${quoted(view)} v${where} ORDER BY ${order.join(', ')}`
+  return `SELECT ${list.join(', ')} FROM analytics.${quoted(view)} v${whereOf(conditions)} ORDER BY ${order.join(', ')}`
+}
+
+/** Usage points that rows of a range may be of, in the order of `selectOf`. */
+export function selectPoints({ points, meters }: Range): string {
+  const conditions = [...oneOf('usage_point', points), ...oneOf('meter', meters)]
+  return `SELECT DISTINCT usage_point COLLATE "C" AS usage_point
+            FROM (SELECT m.meter, a.usage_point FROM store.assignments a JOIN store.meters m ON m.number = a.meter) assigned${whereOf(conditions)}
+           ORDER BY 1`
 }
 
 function boundsOf({ from, to }: Range, column: Column): string[] {

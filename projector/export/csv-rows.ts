@@ -1,6 +1,6 @@
 import { type Column, textOf } from './columns.js'
 import type { PartFile } from './part-file.js'
-import type { RowFile } from './row-file.js'
+import type { Row, RowFile } from './row-file.js'
 
 /** RFC 4180, UTF-8, a line of names first. Null is nothing, an empty text is `""`. */
 export class CsvRows implements RowFile {
@@ -11,7 +11,7 @@ export class CsvRows implements RowFile {
     private readonly columns: readonly Column[],
   ) {}
 
-  async write(rows: readonly (readonly (string | null)[])[]): Promise<void> {
+  async write(rows: readonly Row[]): Promise<void> {
     const lines = rows.map((row) => this.columns.map((column, at) => field(textOf(column, row[at] ?? null))).join(','))
     const head = this.#isBegun ? [] : [this.columns.map(({ name }) => field(name)).join(',')]
     this.#isBegun = true

@@ -14,6 +14,7 @@ import { runCli } from '../../infra/testing/run-cli.js'
 import { parseNote } from '../../schemas/checkpoint/note.js'
 import { Database } from '../database.js'
 import { withClient } from '../migrate.js'
+import type { Done } from './copy-rows.js'
 import { type ExportFacts, exportView, sidecarPath } from './export-view.js'
 import type { Format } from './row-file.js'
 
@@ -72,7 +73,7 @@ const NO_RANGE = { points: [], meters: [] }
 async function exported(view: string, format: Format, range: Partial<Parameters<typeof exportView>[0]['range']> = {}) {
   const path = join(folder, `${view}-${Math.random()}.${format}`)
   const progress: [number, number][] = []
-  const onProgress = (done: number, total: number) => void progress.push([done, total])
+  const onProgress = ({ done, total }: Done) => void progress.push([done, total])
   const made = await withAnother((client) =>
     exportView({ client, view, range: { ...NO_RANGE, ...range }, path, format, onProgress }),
   )
@@ -131,6 +132,52 @@ describe('an export', () => {
     expect(await duck(`SELECT typeof(day), min(day)::text, sum(kwh)::text FROM '${daily.path}' GROUP BY 1`)).toEqual([
       ['DATE', '2013-03-01', (await postgres('SELECT sum(kwh)::numeric(38, 12) FROM analytics.daily'))[0]?.[0]],
     ])
+  })
+
+  test('holds decimals of either sign and any size, alone and in lists, to the last digit', async () => {
+    const texts = ['-0.000000000001', '0', '-1', '-256.5', '18446744073.709551616', '-18446744073.709551617']
+    const largest = `${'9'.repeat(26)}.${'9'.repeat(12)}`
+    const values = [...texts, largest, `-${largest}`, 'NULL'].map((text, i) => `(${i}, ${text})`)
+    const path = join(folder, 'decimals.parquet')
+    await withClient(testDatabase.adminUrl, async (client) => {
+      // numbers that repeat, as readings do, and more of them than are remembered
+      await client.query(
+        `CREATE VIEW analytics.decimals AS SELECT n, d, ARRAY[d, NULL, -d] AS pair FROM (VALUES ${values.join(', ')}) v (n, d)
+         UNION ALL SELECT n, (n % 10007 - 5000) / 1000.0, '{}' FROM generate_series(9, 60000) n`,
+      )
+      await exportView({ client, view: 'decimals', range: NO_RANGE, path, format: 'parquet', onProgress: () => undefined })
+    })
+    const decimal = (each: string) => `${each}::decimal(38, 12)::text`
+    const digest = "md5(string_agg(coalesce(d::decimal(38, 12)::text, 'none'), ',' ORDER BY n))"
+    const few = `SELECT n::text, ${decimal('d')}, ${decimal('pair[1]')}, ${decimal('pair[3]')} FROM`
+    const expected = await withClient(testDatabase.adminUrl, async (client) => {
+      const rows = async (text: string) => (await client.query<(string | null)[]>({ text, rowMode: 'array' })).rows
+      const both = [
+        await rows(`${few} analytics.decimals WHERE n < 9 ORDER BY n`),
+        await rows(`SELECT ${digest} FROM analytics.decimals`),
+      ]
+      await client.query('DROP VIEW analytics.decimals')
+      return both
+    })
+    expect(await duck(`${few} '${path}' WHERE n < 9 ORDER BY n`)).toEqual(expected[0])
+    expect(await duck(`SELECT ${digest} FROM '${path}'`)).toEqual(expected[1])
+    expect(await duck(`SELECT DISTINCT converted_type FROM parquet_schema('${path}') WHERE precision IS NOT NULL`)).toEqual([
+      ['DECIMAL'],
+    ])
+  })
+
+  test('of intervals, asked for by usage point, is what it would be at once', async () => {
+    await withClient(testDatabase.adminUrl, (client) =>
+      client.query(
+        'CREATE VIEW analytics.at_once AS SELECT * FROM analytics.intervals; GRANT SELECT ON analytics.at_once TO PUBLIC',
+      ),
+    )
+    for (const range of [{}, { points: ['point-2', 'point-1', 'nobody'] }, { meters: ['meter-3'], from: '2013-03-09' }]) {
+      const [byPoint, atOnce] = [await exported('intervals', 'csv', range), await exported('at_once', 'csv', range)]
+      expect(byPoint.facts.rows).toBeGreaterThan(0)
+      expect(byPoint.sha256).toBe(atOnce.sha256)
+    }
+    await withClient(testDatabase.adminUrl, (client) => client.query('DROP VIEW analytics.at_once'))
   })
 
   test('of every view can be made, and read again', async () => {
@@ -215,12 +262,12 @@ describe('an export', () => {
     const before = (await postgres('SELECT count(*) FROM analytics.intervals'))[0]?.[0]
     const path = join(folder, 'while.parquet')
     let later = Promise.resolve()
-    const progress: [number, number][] = []
+    const progress: Done[] = []
     const made = await withAnother((client) =>
       exportView({
         ...{ client, view: 'intervals', range: NO_RANGE, path, format: 'parquet' },
-        onProgress: (done, total) => {
-          progress.push([done, total])
+        onProgress: (done) => {
+          progress.push(done)
           if (progress.length > 1) return
           expect(existsSync(path)).toBe(false)
           chain.add('meter-1', {
@@ -233,10 +280,9 @@ describe('an export', () => {
       }),
     )
     await later
-    expect(progress).toEqual([
-      [5_000, Number(before)],
-      [Number(before), Number(before)],
-    ])
+    expect(progress).toEqual(
+      [0, 1, 2, 3].map((done) => ({ done, total: 3, of: 'usage points', rows: Math.min(done + 1, 3) * 40 * 48 })),
+    )
     expect(String(made.facts.rows)).toBe(before)
     expect(made.facts.lanes[0]?.height).toBe(5)
     expect((await postgres('SELECT count(*) FROM analytics.intervals'))[0]?.[0]).toBe(String(Number(before) + 1))

@@ -35,13 +35,14 @@ export const analytics: Migration = {
   },
 }
 
-async function unitName(db: Kysely<unknown>): Promise<void> {
+/** `rest`: a unit that has no sign, as text. */
+export async function unitName(db: Kysely<unknown>, rest = 'unit'): Promise<void> {
   const names = { 27: 'W', 28: 'VA', 29: 'var', 30: 'Wh', 31: 'VAh', 32: 'varh', 33: 'A', 35: 'V', 44: 'Hz' }
   const cases = Object.entries(names).map(([unit, name]) => `WHEN ${unit} THEN '${name}'`)
   await run(
     db,
-    `CREATE FUNCTION store.unit_name(unit int2) RETURNS text IMMUTABLE PARALLEL SAFE
-     RETURN CASE unit ${cases.join(' ')} ELSE 'DLMS unit ' || unit END`,
+    `CREATE OR REPLACE FUNCTION store.unit_name(unit int2) RETURNS text IMMUTABLE PARALLEL SAFE
+     RETURN CASE unit ${cases.join(' ')} ELSE 'DLMS unit ' || ${rest} END`,
   )
   await run(db, `COMMENT ON FUNCTION store.unit_name IS 'The sign of a DLMS unit (IEC 62056-6-2)'`)
 }

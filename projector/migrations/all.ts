@@ -19,6 +19,7 @@ import { checkpointsView } from './0016-checkpoints-view.js'
 import { unfilled } from './0017-unfilled.js'
 import { between } from './0019-between.js'
 import { totals } from './0020-totals.js'
+import { unitNames } from './0021-unit-names.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -42,6 +43,7 @@ const MIGRATIONS: Record<string, Migration> = {
   ...Object.fromEntries(PROJECTIONS.map(({ migrationName, migration }) => [migrationName, migration])),
   '0019-between': between,
   '0020-totals': totals,
+  '0021-unit-names': unitNames,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
 import pino from 'pino'
@@ -8,12 +9,16 @@ import { fullTest } from '../../infra/testing/full.js'
 import { createTestDatabase, TEST_ROLE_PREFIX, type TestDatabase } from '../../infra/testing/postgres.js'
 import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
 import { until } from '../../infra/testing/until.js'
+import { Calls } from '../../infra/threads/calls.js'
 import { kafkaFillSource } from '../fill-source.js'
 import { withClient } from '../migrate.js'
-import { checkSignatures } from './check-signatures.js'
 import { diffSets } from './diff.js'
-import { type ReplayDeps, replay, type Step } from './replay.js'
-import { asOwner, dropSet } from './set-place.js'
+import { leaveOutIndexes } from './indexes.js'
+import type { Wanted, Written } from './lane-deps.js'
+import { type ForLaneThread, type LaneThread, serveLanes } from './lane-thread.js'
+import { replay } from './replay.js'
+import type { ReplayDeps, Step } from './replay-deps.js'
+import { asOwner, dropSet, prepareSet } from './set-place.js'
 import { replayUntil } from './until.js'
 
 const logger = pino({ level: 'silent' })
@@ -128,13 +133,44 @@ test('a replay that is stopped goes on where it was', async () => {
     client.query('SELECT sum(height)::int AS heights FROM replay_ledger.cursors WHERE source = $1', ['chain']),
   )
   expect(rows[0]?.heights).toBeGreaterThan(0)
-  const { follower } = projecting
-  const done = await replay(deps({ checkBlock: (block) => checkSignatures(block, follower.state, sodiumSignatures) }))
+  const done = await replay(deps({ checksSignatures: true }))
   expect(done.differing).toEqual([])
   expect(done.messages).toBeLessThan(projecting.readings)
   await projecting.untilWhole('after the second replay')
   await dropSet(deps().place, 'old_')
 }, 150_000)
+
+test('a thread fills its lanes up to the bound, checks each signature, and tells whoever started it', async () => {
+  const { place, source, databaseUrl } = deps()
+  await prepareSet(place, 'lanes_', 'to test', leaveOutIndexes)
+  const channel = new MessageChannel()
+  const told: Written[] = []
+  const reached: number[] = []
+  const failures: string[] = []
+  const offer: ForLaneThread = {
+    registryReached: async (size) => void reached.push(size),
+    written: (written) => void told.push(written),
+    failed: (message) => void failures.push(message),
+  }
+  const calls = new Calls<LaneThread>(channel.port1, offer)
+  const { logs } = source
+  if (logs === undefined) throw new Error('the logs can be followed by others')
+  const task: Wanted = { checksSignatures: true, within: { kind: 'height', height: 2n } }
+  serveLanes({ ...task, logs, logLevel: 'silent', databaseUrl, set: 'lanes_', lanes: [1] }, channel.port2)
+  await calls.call('start')
+  await calls.call('caughtUp', 60_000)
+  await calls.call('stop')
+  channel.port1.close()
+  expect(failures).toEqual([])
+  expect(told.flatMap(({ blocks }) => blocks.map(({ lane, height }) => [lane, height]))).toEqual([
+    [1, 1n],
+    [1, 2n],
+  ])
+  expect(new Set(reached).size).toBe(reached.length)
+  const sql = (set: string) => `SELECT lane, height, hash FROM ${set}ledger.blocks WHERE lane = 1 AND height <= 2 ORDER BY height`
+  expect(await asked('SELECT lane, height, hash FROM lanes_ledger.blocks ORDER BY lane, height')).toEqual(await asked(sql('')))
+  await dropSet(place, 'lanes_')
+}, 60_000)
 
 const asked = (sql: string) => projecting.asAdmin(async (client) => (await client.query(sql)).rows)
 
@@ -195,7 +231,9 @@ fullTest(
   'the tables as of a checkpoint hold the blocks that it covers, and none where the log makes another final',
   async () => {
     await projecting.sendCheckpoint()
-    await projecting.running?.caughtUp()
+    // the swap may have ended the projector, which is started again
+    const held = () => asked('SELECT FROM store.checkpoints WHERE size = 4')
+    await until('the checkpoint is in the tables', 60_000, async () => (await held()).length === 1)
     await replayUntil(deps(), 'covered_', { kind: 'checkpoint', size: 4 })
     const covered = 'SELECT lane, height, block_hash AS hash FROM store.checkpoint_leaves WHERE place < 4'
     expect(await asked('SELECT lane, height, hash FROM covered_ledger.blocks ORDER BY lane, height')).toEqual(

@@ -13,9 +13,9 @@ import { recover } from '../recover.js'
 import { RegistryRows } from '../registry-rows.js'
 import type { SetPrefix } from '../schema-set.js'
 import { projectBatch, writeBatch } from '../write-block.js'
-import { checkSignatures } from './check-signatures.js'
 import { digests, type Extent, readExtent } from './digest.js'
-import { type ReplayDeps, type Replayed, replay } from './replay.js'
+import { type Replayed, replay } from './replay.js'
+import type { ReplayDeps } from './replay-deps.js'
 import { withReplicaSource } from './replica-source.js'
 import { asOwner, dropSet, type SetPlace } from './set-place.js'
 import { replayUntil } from './until.js'
@@ -68,7 +68,7 @@ const fromReplica = <T>(
   return withReplicaSource(options, (source) =>
     use({
       ...{ logger, source, place, databaseUrl: live.writerUrl, signal: new AbortController().signal },
-      checkBlock: (block) => checkSignatures(block, state, sodiumSignatures),
+      checksSignatures: true,
       onProgress: () => undefined,
     }),
   )

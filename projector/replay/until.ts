@@ -1,18 +1,11 @@
 /** The tables as they were: a set of their own, filled from the logs up to a checkpoint, a time or a height. It stays beside the live one. */
 import type { ClientBase } from 'pg'
-import type { Finalized } from '../../infra/chain/lane-reader.js'
 import { LIVE, nameOf, type SetPrefix } from '../schema-set.js'
+import { startFillingSet } from './fill-set.js'
 import { leaveOutIndexes, makeIndexes } from './indexes.js'
-import { type Counted, type ReplayDeps, startFillingSet } from './replay.js'
+import type { Counted, ReplayDeps } from './replay-deps.js'
 import { asOwner, finishSet, prepareSet } from './set-place.js'
-
-export type Bound =
-  /** Blocks that the checkpoint of this size covers. */
-  | { readonly kind: 'checkpoint'; readonly size: number }
-  /** Blocks that were final by then, by the log’s append time. */
-  | { readonly kind: 'time'; readonly millis: number }
-  /** Blocks of each lane up to that height. */
-  | { readonly kind: 'height'; readonly height: bigint }
+import type { Bound, Within } from './within.js'
 
 /** checkpoint:480, height:120, or a time as ISO 8601 has it. Throws RangeError where it is none of these. */
 export function parseBound(text: string): Bound {
@@ -41,7 +34,7 @@ export async function replayUntil(deps: ReplayDeps, set: SetPrefix, bound: Bound
   const { place, source } = deps
   const tops = bound.kind === 'checkpoint' ? await asOwner(place, LIVE, (client) => topsOf(client, bound.size)) : undefined
   await prepareSet(place, set, `from ${source.name}, ${boundText(bound)}`, leaveOutIndexes)
-  const filled = await startFillingSet(deps, set, (block) => isWithin(block, bound, tops))
+  const filled = await startFillingSet(deps, set, withinOf(bound, tops))
   try {
     await filled.untilFull()
     if (tops !== undefined) await asOwner(place, set, (client) => requireTops(client, tops))
@@ -55,9 +48,9 @@ export async function replayUntil(deps: ReplayDeps, set: SetPrefix, bound: Bound
   }
 }
 
-function isWithin({ lane, header, timestamp }: Finalized, bound: Bound, tops: ReadonlyMap<number, Top> | undefined): boolean {
-  if (bound.kind === 'time') return timestamp <= bound.millis
-  return header.height <= (bound.kind === 'height' ? bound.height : (tops?.get(lane)?.height ?? 0n))
+function withinOf(bound: Bound, tops: ReadonlyMap<number, Top> = new Map()): Within {
+  if (bound.kind !== 'checkpoint') return bound
+  return { kind: 'heights', heights: new Map([...tops].map(([lane, { height }]) => [lane, height])) }
 }
 
 /** By lane, the newest block that the checkpoint covers. */

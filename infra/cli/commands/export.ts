@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { extname } from 'node:path'
 import { Command, Option } from 'commander'
+import type { Done } from '../../../projector/export/copy-rows.js'
 import { type Exported, exportView, sidecarPath } from '../../../projector/export/export-view.js'
 import { partPath } from '../../../projector/export/part-file.js'
 import { FORMATS, type Format } from '../../../projector/export/row-file.js'
@@ -79,7 +80,7 @@ async function withoutLeftovers<T>(files: readonly string[], work: () => Promise
   }
 }
 
-/** How many rows there are is known when PostgreSQL has sorted them: until then there is no time left to tell. */
+/** How much there is is known when PostgreSQL has found it: until then there is no time left to tell. */
 const SORTING_MILLIS = 5_000
 
 async function exportTo(view: string, path: string, format: Format, options: ExportCommandOptions): Promise<Exported> {
@@ -89,10 +90,10 @@ async function exportTo(view: string, path: string, format: Format, options: Exp
   const said = () => tell(`export: PostgreSQL finds and sorts the rows, ${spokenSeconds((Date.now() - started) / 1000)} so far`)
   const sorting = setInterval(said, SORTING_MILLIS)
   let progress: Progress | undefined
-  const onProgress = (done: number, total: number) => {
+  const onProgress = ({ done, total, of, rows }: Done) => {
     clearInterval(sorting)
-    progress ??= startProgress('export: rows')
-    progress.update(done, total)
+    progress ??= startProgress(`export: ${of}`)
+    progress.update(done, total, of === 'rows' ? '' : `${rows} rows`)
   }
   try {
     const url = databaseUrls(loadConfig()).writer

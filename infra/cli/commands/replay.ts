@@ -3,13 +3,13 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import pino from 'pino'
 import { type FillSource, kafkaFillSource } from '../../../projector/fill-source.js'
 import { urlOf } from '../../../projector/migrate.js'
-import { checkSignatures } from '../../../projector/replay/check-signatures.js'
-import { type Counted, type ReplayDeps, type Replayed, replay, type Step } from '../../../projector/replay/replay.js'
+import { type Replayed, replay } from '../../../projector/replay/replay.js'
+import type { Counted, ReplayDeps, Step } from '../../../projector/replay/replay-deps.js'
 import { withReplicaSource } from '../../../projector/replay/replica-source.js'
 import { dropSet, type SetPlace } from '../../../projector/replay/set-place.js'
-import { type Bound, boundText, parseBound, replayUntil } from '../../../projector/replay/until.js'
+import { boundText, parseBound, replayUntil } from '../../../projector/replay/until.js'
+import type { Bound } from '../../../projector/replay/within.js'
 import { OLD, prefixOf, REPLAYED, type SetPrefix } from '../../../projector/schema-set.js'
-import type { Finalized } from '../../chain/lane-reader.js'
 import { type Config, loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
 import { loadGenesis } from '../../registry/genesis.js'
@@ -23,6 +23,7 @@ interface ReplayOptions {
   from?: string
   genesis?: string
   verify: 'votes' | 'full'
+  threads?: number
   adminUrl?: string
   dropOld?: boolean
   dropUnfinished?: boolean
@@ -56,6 +57,7 @@ export function replayCommand(): Command {
     .addOption(
       new Option('--verify <what>', 'whose word is taken for signatures of readings').choices(['votes', 'full']).default('votes'),
     )
+    .option('--threads <n>', 'that fill the lanes, from Kafka. Default: one a core, at most 8 and one a lane', threadsOf)
     .option('--from <url>', 'a PostgreSQL that holds the raw records (schema ledger), in the place of Kafka')
     .option('--genesis <file>', 'with --from: the genesis to trust. Default: genesis.json of the home')
     .option('--admin-url <url>', 'your own PostgreSQL: a role that is a member of meterchain_owner')
@@ -99,6 +101,11 @@ async function runUntil(config: Config, place: SetPlace, options: ReplayOptions,
     withDeps({ config, place, options, set, signal }, (deps) => replayUntil(deps, set, bound)),
   )
   print(`${set}analytics holds the tables ${boundText(bound)}: ${messages} messages, ${intervals} intervals were replayed`)
+}
+
+function threadsOf(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('not a whole number from 1 to 999')
+  return Number(text)
 }
 
 function parsed<T>(parse: (text: string) => T): (text: string) => T {
@@ -174,14 +181,14 @@ interface Asked {
 function withDeps<T>(asked: Asked, use: (deps: ReplayDeps) => Promise<T>): Promise<T> {
   const { config, place, options, signal } = asked
   const progress = stepProgress()
-  return withSource(asked, (source) => {
-    const check = (block: Finalized) => checkSignatures(block, source.registry.state, sodiumSignatures)
-    return use({
+  return withSource(asked, (source) =>
+    use({
       ...{ logger: pino({ level: 'silent' }), source, place, signal, databaseUrl: databaseUrls(config).writer },
-      ...(options.verify === 'full' && { checkBlock: check }),
+      checksSignatures: options.verify === 'full',
+      ...(options.threads !== undefined && { threads: options.threads }),
       onProgress: progress.update,
-    })
-  }).finally(() => progress.stop())
+    }),
+  ).finally(() => progress.stop())
 }
 
 async function withSource<T>({ config, place, options, set }: Asked, use: (source: FillSource) => Promise<T>): Promise<T> {

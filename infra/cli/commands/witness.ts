@@ -1,12 +1,14 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { NOTE_KIND, verifierKey } from '../../../schemas/checkpoint/note.js'
-import { loadConfig } from '../../config.js'
+import { type Config, loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
 import { createKeyFile, loadKeyFile } from '../../keys.js'
 import { createLogger } from '../../log.js'
 import { openRuntime } from '../../stage-runtime.js'
+import { claimPidFile } from '../../supervisor/claim.js'
+import { pidFile } from '../../supervisor/stage-files.js'
 import { startWitness } from '../../witness/witness.js'
 
 interface WitnessOptions {
@@ -55,9 +57,23 @@ async function ownKey(home: string, name: string): Promise<string> {
   return path
 }
 
-async function run({ name, key: keyFile, peer: peers, every }: WitnessOptions): Promise<void> {
+async function run(options: WitnessOptions): Promise<void> {
   selfTest(sodiumSignatures)
   const config = loadConfig()
+  const claim = pidFile(config.home, `witness-${options.name}`)
+  const holder = claimPidFile(claim)
+  if (holder !== undefined)
+    throw new Error(
+      `witness ${options.name} runs already, as process ${holder.pid}: two of one name would not know what the other has signed. End that one, or give this one another --name`,
+    )
+  try {
+    await witnessUntilStopped(config, options)
+  } finally {
+    rmSync(claim, { force: true })
+  }
+}
+
+async function witnessUntilStopped(config: Config, { name, key: keyFile, peer: peers, every }: WitnessOptions): Promise<void> {
   const key = await loadKeyFile(keyFile ?? (await ownKey(config.home, name)))
   const logger = createLogger(`witness-${name}`, config.logLevel)
   const end = new AbortController()
