@@ -4,7 +4,7 @@ NODE_MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find schemas ingest chainer validator projector infra -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions bench-export chaos healing-table fuzz lint typecheck run-tests build clean
+.PHONY: help demo up down status test test-full test-unit bench bench-replay bench-storage bench-questions bench-export chaos healing-table schedules fuzz lint typecheck run-tests build clean
 
 help:
 	@echo 'make demo       everything once, from nothing: services, 200 households, tables, a plot, an audit, a proof'
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench-questions  what each question of docs/questions.md takes on a year of 1,000 meters'
 	@echo 'make bench-export  a year of 1,000 meters exported to Parquet and CSV, and read again by DuckDB'
 	@echo 'make chaos      one fault after the other on four authorities under load: DURATION=600 (seconds), SEED=…'
+	@echo 'make schedules  random schedules of a lane with false authorities, restarts and lost records: SCHEDULES=1000 of each kind'
 	@echo 'make fuzz       Schemathesis asks the query API whatever its OpenAPI document says: FUZZ_SECONDS=60, SEED=…; needs Python'
 	@echo 'make lint       format, lint, import rules'
 
@@ -56,6 +57,10 @@ chaos: $(BUILT)
 # the table of ARCHITECTURE.md: each fault ROUNDS times
 healing-table: $(BUILT)
 	@node --enable-source-maps dist/infra/chaos/main.js --duration 0 --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --table
+
+SCHEDULES ?= 1000
+schedules: $(NODE_MODULES)
+	@LANE_SCHEDULES=$(SCHEDULES) npm run -s jest -- infra/testing/lane-schedule
 
 FUZZ_SECONDS ?= 60
 fuzz: $(BUILT)

@@ -13,7 +13,8 @@ import { type Plan, Schedule } from './schedule.js'
 import { accept, judge, LANE, REGISTRY, type World } from './world.js'
 
 // Random schedules of one lane under the product's own fold, turn order, sealing, checks and votes: see schedule.ts. LANE_SCHEDULES says
-// how many of each kind; where it is not said, a few for daily work, more in `make test`, thousands in `make test-full`.
+// how many of each kind; where it is not said, a few for daily work, more in `make test`, thousands in `make schedules`, which CI runs, and in
+// `make test-full`.
 const isFull = process.env.METERCHAIN_TEST_FULL === 'true'
 const SCHEDULES = Number(process.env.LANE_SCHEDULES ?? (isFull ? 2_000 : isThorough ? 70 : 20))
 const DEADLINE_MILLIS = 60_000 + SCHEDULES * 100
