@@ -17,7 +17,7 @@ import { accept, judge, LANE, REGISTRY, type World } from './world.js'
 // `make test-full`.
 const isFull = process.env.METERCHAIN_TEST_FULL === 'true'
 const SCHEDULES = Number(process.env.LANE_SCHEDULES ?? (isFull ? 2_000 : isThorough ? 70 : 20))
-const DEADLINE_MILLIS = 60_000 + SCHEDULES * 100
+const DEADLINE_MILLIS = 60_000 + SCHEDULES * 300
 
 const weighed = (weights: readonly number[], wanted: readonly (Manner | undefined)[]): ReadonlyMap<number, Manner> => {
   const total = weights.reduce((sum, each) => sum + each, 0)
