@@ -393,8 +393,7 @@ describe('the audit names a row that was', () => {
     const copy = `CREATE TEMP TABLE added AS SELECT * FROM ${table} WHERE ${one}; UPDATE added SET ${column} = ${value}; INSERT INTO ${table} SELECT * FROM added; DROP TABLE added`
     const added = await auditAfter(restore, copy)
     expect(added).toMatchObject({ differenceCount: 1, differences: [{ table, kind: 'too many' }] })
-
-    expect(await auditAfter(restore)).toMatchObject({ differenceCount: 0 })
+    await admin.query(restore) // whatever it left would be a second difference of the next
   })
 
   test('written twice', async () => {
@@ -413,6 +412,10 @@ describe('the audit names a row that was', () => {
     const changed = await auditAfter(`UPDATE ledger.cursors SET block_hash = '\\x00' WHERE source = 'chain' AND lane = 1`)
     expect(changed.differences).toMatchObject([{ table: 'ledger.cursors', kind: 'differs', key: { source: 'chain', lane: '1' } }])
     await admin.query(restore)
+  })
+
+  test('not where all is as it must be again', async () => {
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
   })
 
   test('not in a log that was cut short', async () => {
@@ -459,9 +462,9 @@ describe('the audit heals a row that was', () => {
       ])
       expect(new Set(told.map(({ id }) => id)).size).toBe(1)
       expect(told[1]?.tookMillis).toBe((told[1]?.at ?? 0) - (told[0]?.at ?? 0))
-      expect(await runAudit()).toMatchObject({ differenceCount: 0 })
       expect(await digest()).toBe(before)
     }
+    expect(await runAudit()).toMatchObject({ differenceCount: 0 })
   })
 
   test('changed in several tables at once, in blocks and outside; nothing else is rewritten', async () => {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type TestChain, variedChain } from '../testing/chain.js'
+import { isFull } from '../testing/full.js'
 import { copyLog, flipAt, type Place, placesOf, rewrite } from '../testing/log-copies.js'
 import type { MemoryLog } from '../testing/memory-log.js'
 import { isThorough } from '../testing/thorough.js'
@@ -66,7 +67,7 @@ async function checkFlip(place: Place, bit: number): Promise<void> {
 test('a bit changed in any record: the verification fails there, or names the record', async () => {
   let seed = 20_261
   for (const place of places.filter((_, index) => isThorough || index % 3 === 0)) {
-    for (let round = 0; round < (isThorough ? 2 : 1); round++) {
+    for (let round = 0; round < (isFull ? 2 : 1); round++) {
       seed = (seed * 48_271) % 0x7fffffff
       await checkFlip(place, seed)
     }
@@ -84,7 +85,7 @@ test('any bit of any record', async () => {
       const at = places[place]
       if (at !== undefined) await checkFlip(at, bit)
     }),
-    { numRuns: isThorough ? 60 : 10 },
+    { numRuns: isFull ? 60 : isThorough ? 30 : 10 },
   )
 }, 120_000)
 

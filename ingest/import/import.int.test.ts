@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { lclTotals } from '../../infra/cli/compare-lcl.js'
-import { fullTest } from '../../infra/testing/full.js'
+import { fullTest, isFull } from '../../infra/testing/full.js'
 import { SmallDoor } from '../../infra/testing/small-door.js'
 import { isThorough } from '../../infra/testing/thorough.js'
 import { sha256 } from '../../schemas/hash.js'
@@ -446,7 +446,7 @@ describe('a file of 1,000 meters', () => {
 const LONDON = join(process.cwd(), '..', 'shared', 'data', 'lcl-2013')
 const london = existsSync(LONDON)
   ? readdirSync(LONDON)
-      .slice(0, isThorough ? 6 : 1)
+      .slice(0, isFull ? 6 : isThorough ? 2 : 1)
       .map((name) => join(LONDON, name))
   : []
 if (london.length === 0) process.stderr.write(`skipped: there are no London files in ${LONDON}\n`)
