@@ -95,8 +95,7 @@ const meters = new Map<string, ReturnType<Authorities['meter']>>()
 
 /** Each meter sends once; resolves with the newest block of each lane when all of that is final and counts. */
 async function round(): Promise<Finalized[]> {
-  const newest: Finalized[] = []
-  for (const lane of LANES) {
+  const newestOf = async (lane: number) => {
     const entries = METERS.filter((id) => laneOf(id, LANES.length) === lane).map((id) => {
       const meter = meters.get(id) ?? all.meter(id)
       meters.set(id, meter)
@@ -104,9 +103,9 @@ async function round(): Promise<Finalized[]> {
     })
     const finals = await all.untilCovered(lane, await all.send(lane, entries))
     expect(finals.flatMap(({ notCounted }) => notCounted)).toEqual([])
-    newest.push(...finals.slice(-1))
+    return finals.slice(-1)
   }
-  return newest
+  return (await Promise.all(LANES.map(newestOf))).flat()
 }
 
 test('the registry is shown as of now and as of an earlier size', async () => {
