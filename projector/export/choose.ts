@@ -1,4 +1,6 @@
 /** Which rows of which view. */
+import { dayOfDate } from '../../schemas/tariff/civil.js'
+import { INSTANT_FORM, instantOf } from '../../schemas/tariff/instant.js'
 import type { RowSource } from '../query/row-source.js'
 import { type Column, columnOf, expressionOf, quoted } from './columns.js'
 
@@ -6,7 +8,7 @@ import { type Column, columnOf, expressionOf, quoted } from './columns.js'
 export interface Range {
   readonly points: readonly string[]
   readonly meters: readonly string[]
-  /** RFC 3339, or a day; itself inside. */
+  /** A time with its zone, or a day; itself inside. */
   readonly from?: string
   /** Itself outside. */
   readonly to?: string
@@ -57,13 +59,12 @@ export function chosen(view: string, columns: readonly Column[], range: Range): 
   return { view, columns, range, timeColumn }
 }
 
-const DAY = /^\d{4}-\d\d-\d\d$/
-
 /** A bound as PostgreSQL takes it for that column. Throws Error where it is none. */
 function boundOf(text: string, { name, kind }: Column): string {
-  const millis = Date.parse(text)
-  if (Number.isNaN(millis)) throw new Error(`not a time: '${text}' (RFC 3339, as 2027-03-01T00:00:00Z, or a day, as 2027-03-01)`)
-  if (kind === 'date' && !DAY.test(text)) throw new Error(`${name} is a day: give one (YYYY-MM-DD) instead of '${text}'`)
+  const millis = instantOf(text)
+  if (millis === undefined) throw new Error(`not a time: '${text}' (${INSTANT_FORM})`)
+  if (kind === 'date' && dayOfDate(text) === undefined)
+    throw new Error(`${name} is a day: give one (YYYY-MM-DD) instead of '${text}'`)
   return kind === 'date' ? text : new Date(millis).toISOString()
 }
 

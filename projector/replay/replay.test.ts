@@ -55,8 +55,19 @@ test('a bound is a checkpoint, a height, or a time', () => {
     'checkpoint:480': 'as of checkpoint 480',
     'height:12': 'as of height 12',
     '2026-05-01': 'as of 2026-05-01T00:00:00.000Z',
+    '2026-05-01T00:00+02:00': 'as of 2026-04-30T22:00:00.000Z',
   }
   for (const [text, said] of Object.entries(cases)) expect(boundText(parseBound(text))).toBe(said)
-  for (const text of ['', 'height:', 'height:-1', 'yesterday', '2026-05', '2026-13-01', 'block:3'])
+  for (const text of [
+    '',
+    'height:',
+    'height:-1',
+    'yesterday',
+    '2026-05',
+    '2026-13-01',
+    '2026-02-30',
+    '2026-05-01T00:00:00',
+    'block:3',
+  ])
     expect(() => parseBound(text)).toThrow(RangeError)
 })

@@ -1,5 +1,6 @@
 /** The tables as they were: a set of their own, filled from the logs up to a checkpoint, a time or a height. It stays beside the live one. */
 import type { ClientBase } from 'pg'
+import { INSTANT_FORM, instantOf } from '../../schemas/tariff/instant.js'
 import { LIVE, nameOf, type SetPrefix } from '../schema-set.js'
 import { startFillingSet } from './fill-set.js'
 import { leaveOutIndexes, makeIndexes } from './indexes.js'
@@ -7,14 +8,13 @@ import type { Counted, ReplayDeps } from './replay-deps.js'
 import { asOwner, finishSet, prepareSet } from './set-place.js'
 import type { Bound, Within } from './within.js'
 
-/** checkpoint:480, height:120, or a time as ISO 8601 has it. Throws RangeError where it is none of these. */
+/** checkpoint:480, height:120, or a time. Throws RangeError where it is none of these. */
 export function parseBound(text: string): Bound {
   const [, kind, number] = /^(checkpoint|height):(\d{1,15})$/.exec(text) ?? []
   if (kind === 'checkpoint') return { kind, size: Number(number) }
   if (kind === 'height') return { kind, height: BigInt(number ?? 0) }
-  const millis = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(millis))
-    throw new RangeError(`neither checkpoint:SIZE nor height:N nor a time like 2026-05-01T00:00:00Z: '${text}'`)
+  const millis = instantOf(text)
+  if (millis === undefined) throw new RangeError(`neither checkpoint:SIZE nor height:N nor a time: '${text}' (${INSTANT_FORM})`)
   return { kind: 'time', millis }
 }
 

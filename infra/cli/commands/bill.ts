@@ -6,6 +6,7 @@ import { databaseUrls } from '../../system/database-urls.js'
 import { billText } from '../bill.js'
 import { writeBillProof } from '../bill-proof.js'
 import { type Progress, startProgress } from '../progress.js'
+import { epochMillis } from '../registry/arguments.js'
 
 interface BillOptions {
   asOf?: string
@@ -25,7 +26,7 @@ export function billCommand(): Command {
     .description('Shows the bill of a usage point and month: lines, amount, what is missing')
     .argument('<point>', 'usage point')
     .argument('<month>', 'YYYY-MM, of the usage point’s local time', parseMonth)
-    .option('--as-of <time>', 'as it was known then (default: now)', parseTime)
+    .option('--as-of <time>', 'as it was known then: date (midnight UTC), or time with its zone (default: now)', parseTime)
     .option('--entries', 'names the entries behind it, each with the leaf hash by which the query API proves it')
     .option(
       '--proof [file]',
@@ -65,8 +66,4 @@ function parseMonth(text: string): string {
   return text
 }
 
-function parseTime(text: string): string {
-  const millis = Date.parse(text)
-  if (Number.isNaN(millis)) throw new InvalidArgumentError('not a time')
-  return new Date(millis).toISOString()
-}
+const parseTime = (text: string): string => new Date(epochMillis(text)).toISOString()

@@ -40,7 +40,7 @@ export function exportCommand(): Command {
     .argument('<file>', 'what ends in .parquet or .csv')
     .option('--point <ids...>', 'of these usage points alone')
     .option('--meter <ids...>', 'of these meters alone')
-    .option('--from <time>', 'from then on: RFC 3339, or a day')
+    .option('--from <time>', 'from then on: date (midnight UTC), or time with its zone')
     .option('--to <time>', 'up to then, itself outside')
     .option('--time-column <name>', 'what --from and --to are about (default: the first time or day of the view)')
     .addOption(new Option('--format <format>', 'where the file’s name does not say it').choices(FORMATS))
@@ -85,7 +85,13 @@ const SORTING_MILLIS = 5_000
 
 async function exportTo(view: string, path: string, format: Format, options: ExportCommandOptions): Promise<Exported> {
   const { point: points = [], meter: meters = [], from, to, timeColumn } = options
-  const range = { points, meters, ...(from && { from }), ...(to && { to }), ...(timeColumn && { timeColumn }) }
+  const range = {
+    points,
+    meters,
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    ...(timeColumn && { timeColumn }),
+  }
   const started = Date.now()
   const said = () => tell(`export: PostgreSQL finds and sorts the rows, ${spokenSeconds((Date.now() - started) / 1000)} so far`)
   const sorting = setInterval(said, SORTING_MILLIS)

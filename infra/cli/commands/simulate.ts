@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { DAY, dayOfDate } from '../../../schemas/tariff/civil.js'
 import { loadConfig } from '../../config.js'
 import { tell } from '../progress.js'
 import { doorUrlOf, withSender } from '../sender.js'
@@ -47,7 +48,7 @@ function whole(low: number, high: number): (text: string) => number {
 }
 
 function midnight(text: string): number {
-  const millis = Date.parse(`${text}T00:00:00Z`)
-  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(millis)) throw new InvalidArgumentError('expected a date as 2026-01-31')
-  return millis / 1000
+  const day = dayOfDate(text)
+  if (day === undefined) throw new InvalidArgumentError('expected a date of the calendar, as 2026-01-31')
+  return day * DAY
 }

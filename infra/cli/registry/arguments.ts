@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { fromHex } from '../../../schemas/bytes.js'
 import { LIMITS } from '../../../schemas/limits.js'
+import { INSTANT_FORM, instantOf } from '../../../schemas/tariff/instant.js'
 
 /** Arguments as a person types them. Each throws commander's InvalidArgumentError, which names the argument. */
 
@@ -18,11 +19,16 @@ export const bytes32 = (text: string): Buffer => {
   }
 }
 
-/** Seconds since 1970 from a date (midnight UTC), or a time with its zone. */
+/** Milliseconds since 1970 from a date (midnight UTC), or a time with its zone. */
+export function epochMillis(text: string): number {
+  const millis = instantOf(text)
+  if (millis === undefined) throw new InvalidArgumentError(`expected ${INSTANT_FORM}`)
+  return millis
+}
+
+/** As `epochMillis`, in whole seconds. */
 export function epochSeconds(text: string): number {
-  const isDate = /^\d{4}-\d{2}-\d{2}$/.test(text)
-  const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(text)
-  const millis = isDate || isTime ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(millis)) throw new InvalidArgumentError('not a date (2027-01-01: midnight UTC) or time (2027-01-01T00:00:00Z)')
-  return millis / 1000
+  const millis = epochMillis(text)
+  if (millis % 1_000 !== 0) throw new InvalidArgumentError('expected whole seconds')
+  return millis / 1_000
 }

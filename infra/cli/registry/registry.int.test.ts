@@ -386,7 +386,7 @@ describe('refused, in words', () => {
       /is not JSON/,
     )
     expect(await refused('propose', 'publish-tariff', 'p', path('no-tariff'), '--valid-from', 'soon', ...out)).toMatch(
-      /not a date/,
+      /'soon' is invalid\. expected a date of the calendar/,
     )
     writeFileSync(path('no-tariff'), '{"version":1,"kind":"signal","step":0,"zones":"1"}')
     expect(await refused('propose', 'publish-tariff', 'p', path('no-tariff'), '--valid-from', '2027-01-01', ...out)).toMatch(
