@@ -1,6 +1,6 @@
 /** A bill with all that proves it, in a file. */
 import type pg from 'pg'
-import { BILL_TABLES, gatherBill } from '../../projector/bill/gather.js'
+import { BILL_TABLES, gatherBill, newerEvents } from '../../projector/bill/gather.js'
 import { PartFile } from '../../projector/export/part-file.js'
 import { inSnapshot, type RowSource } from '../../projector/query/row-source.js'
 import { ReplicaFault } from '../../schemas/prove-entry.js'
@@ -20,19 +20,19 @@ export interface BillProofAsked {
 /** Makes it, checks it as anybody would, and writes it. `client`: of a role that reads schemas ledger, store and analytics. Gives what
  *  to tell. Rejects where nothing can be proved, with the reason. */
 export async function writeBillProof(client: pg.ClientBase, { path, ...asked }: BillProofAsked): Promise<string[]> {
-  const { proof, proved, notes } = await inSnapshot(client, BILL_TABLES, async (source) => {
+  const { proof, proved, events, notes } = await inSnapshot(client, BILL_TABLES, async (source) => {
     try {
       const held = await gatherBill({ source, signatures: sodiumSignatures, ...asked })
       const made = proveBill(held)
       const checked = checkBill(made, held.registry.store.eventBytes(0) ?? Buffer.alloc(0), sodiumSignatures)
       if (!checked.ok) throw new ReplicaFault(checked.reason)
-      return { proof: made, proved: checked.proved, notes: await laterNotes(source, made) }
+      return { proof: made, proved: checked.proved, events: held.registry.size, notes: await laterNotes(source, made) }
     } catch (error) {
       if (!(error instanceof ReplicaFault)) throw error
       throw new Error(`what the tables hold does not prove it (${error.message}): run 'meterchain audit'`, { cause: error })
     }
   })
-  if (proof.lines.length === 0) throw new Error(nothing(proved))
+  if (proof.lines.length === 0) throw new Error(nothing(proved, events))
   const bytes = await write(path, proof)
   return [
     ...billLines(proved),
@@ -41,8 +41,9 @@ export async function writeBillProof(client: pg.ClientBase, { path, ...asked }: 
   ]
 }
 
-const nothing = ({ bill: { point, month } }: ProvedBill): string =>
-  `no bill of ${point} for ${month}: nothing was measured that the checkpoint covers, or no plan holds (see analytics.unpriced_points)`
+/** `events`: of the registry, in the tables. */
+const nothing = ({ bill: { point, month }, registry }: ProvedBill, events: number): string =>
+  `no bill of ${point} for ${month}: nothing was measured that the checkpoint covers, or no plan holds (see analytics.unpriced_points)${newerEvents(registry.size, events)}`
 
 async function write(path: string, proof: BillProof): Promise<number> {
   const file = await PartFile.create(path)

@@ -139,12 +139,16 @@ describe('the proof of a bill from the tables', () => {
   })
 
   test('of nobody, and of what no checkpoint covers, says so', async () => {
-    await expect(gathered({ point: 'nowhere', month: '2013-03' })).rejects.toThrow('no meter was ever at usage point nowhere')
+    await expect(gathered({ point: 'nowhere', month: '2013-03' })).rejects.toThrow(
+      /no meter was ever at usage point nowhere [^;]*$/,
+    )
     const path = join(folder, 'none.json')
     const none = withWriter((client) =>
       writeBillProof(client, { point: 'nobody-pays', month: '2013-03', path, onProgress: () => undefined }),
     )
-    await expect(none).rejects.toThrow('no bill of nobody-pays for 2013-03: nothing was measured that the checkpoint covers')
+    await expect(none).rejects.toThrow(
+      /^no bill of nobody-pays for 2013-03: nothing was measured that the checkpoint covers, [^;]*$/,
+    )
   })
 })
 
@@ -278,6 +282,30 @@ describe('meterchain', () => {
     expect([later.code, later.stdout.includes('the tables say')]).toEqual([0, false])
     expect(linesOf(proof())).toEqual(await inTables({ point: 'house', month: '2013-03' }))
     expect((await runCli('bill', 'house', '2013-03', '--proof', '--entries')).stderr).toContain('leave out --as-of and --entries')
+  })
+
+  test('bill --proof tells where a plan or an assignment is too new for the blocks of the checkpoint, and when it counts', async () => {
+    chain.publish('no plan', seconds('2013-01-01T00:00Z'), PLAN)
+    chain.assign('four', seconds('2013-06-01T00:00Z'), point('new', 'plan'))
+    await chain.write(database)
+    expect((await runCli('bill', 'nobody-pays', '2013-03')).stdout).toMatch(/\d+\.\d+ GBP; /)
+    const later =
+      /; blocks that the checkpoint covers name (\d+) of (\d+) registry events: a newer one.* the next reading brings that block\n$/
+    for (const [asked, words] of [
+      ['nobody-pays', 'no bill of nobody-pays for 2013-03: nothing was measured'],
+      ['new', 'no meter was ever at usage point new '],
+    ] as const) {
+      const { code, stderr } = await runCli('bill', asked, '2013-03', '--proof', path)
+      expect([code, stderr]).toEqual([1, expect.stringContaining(words)])
+      const { size } = chain.registry.state
+      expect(later.exec(stderr)?.slice(1).map(Number)).toEqual([size - 2, size])
+    }
+    day('four', '2013-05-01')
+    chain.seal()
+    await chain.cover()
+    await chain.write(database)
+    expect(await runCli('bill', 'nobody-pays', '2013-03', '--proof', path)).toMatchObject({ code: 0, stderr: '' })
+    expect((await verify()).code).toBe(0)
   })
 
   test('bill --proof of tables that somebody changed refuses, and names what is to be done', async () => {

@@ -67,6 +67,12 @@ export async function gatherBill(options: GatherOptions): Promise<HeldBill> {
   return { point, month, registry, checkpoint: heldOf(checkpoint), nodes, anchor, events, meters }
 }
 
+/** What to tell where nothing was found as of `named` registry events, and the tables hold `all`. Empty where there are no newer ones. */
+export const newerEvents = (named: number, all: number): string =>
+  named === all
+    ? ''
+    : `; blocks that the checkpoint covers name ${named} of ${all} registry events: a newer one, such as a plan just published, counts in proofs once a checkpoint covers a block that names it, and the next reading brings that block`
+
 async function foldRegistry({ source, signatures, onProgress }: GatherOptions): Promise<RegistryState> {
   const state = new RegistryState(new MemoryRegistryStore(), signatures)
   const [count] = await source.rows<{ events: number }>('SELECT count(*)::float8 AS events FROM ledger.registry_events')
@@ -172,7 +178,9 @@ async function metersAt({ source, point, month }: GatherOptions, registry: Regis
     return [{ meter, number, isHere: periods.some((period) => period.from < to && period.to > from) }]
   })
   if (meters.length === 0)
-    throw new Error(`no meter was ever at usage point ${point} (of the registry that the checkpoint vouches for)`)
+    throw new Error(
+      `no meter was ever at usage point ${point} (of the registry that the checkpoint vouches for)${newerEvents(size, registry.size)}`,
+    )
   return meters
 }
 
