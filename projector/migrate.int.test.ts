@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { DICTIONARY, dataDictionary } from '../infra/testing/data-dictionary.js'
 import { createTestDatabase, type TestDatabase, testAdminUrl } from '../infra/testing/postgres.js'
-import { migrate, urlOf } from './migrate.js'
+import { migrate, urlOf, withClient } from './migrate.js'
 import { migrations } from './migrations/all.js'
 import { rolesOf } from './roles.js'
 
@@ -70,6 +70,37 @@ describe('migrations', () => {
     expect((await analyst.query('SHOW statement_timeout')).rows).toEqual([{ statement_timeout: '30s' }])
   })
 
+  test('the analyst can neither take the locks that writers take nor keep anything on the server’s disk', async () => {
+    const analyst = await connect(database.analystUrl)
+    await analyst.query('SET default_transaction_read_only = off')
+    for (const call of ['pg_advisory_lock(1)', 'pg_try_advisory_xact_lock(1, 2)', `lo_from_bytea(0, '\\x00')`, 'lo_create(0)'])
+      await expect(analyst.query(`SELECT ${call}`)).rejects.toThrow('permission denied')
+    const writer = await connect(database.writerUrl)
+    await writer.query('SELECT pg_advisory_xact_lock_shared(1)')
+  })
+
+  test('without a superuser, what stays open to all is named', async () => {
+    const id = randomBytes(4).toString('hex')
+    const [name, rolePrefix] = [`meterchain_test_${id}`, `mc_${id}`]
+    const admin = await connect(testAdminUrl())
+    await admin.query(`CREATE ROLE weak_${id} LOGIN CREATEROLE CREATEDB PASSWORD 'weak'`)
+    try {
+      const adminUrl = urlOf(testAdminUrl(), 'postgres', { user: `weak_${id}`, password: 'weak' })
+      const options = { adminUrl, database: name, rolePrefix, passwords: { writer: 'w', analyst: 'a' } }
+      const { leftOpen } = await migrate(options)
+      expect(leftOpen.join('\n')).toMatch(
+        /REVOKE .*pg_advisory_lock\(bigint\).*lo_from_bytea(.|\n)*GRANT .* TO mc_.*_owner, mc_.*_writer/,
+      )
+      await withClient(urlOf(testAdminUrl(), name), async (superuser) => {
+        for (const statement of leftOpen) await superuser.query(statement)
+      })
+      expect(await migrate(options)).toMatchObject({ applied: [], leftOpen: [] })
+    } finally {
+      await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      for (const role of [...Object.values(rolesOf(rolePrefix)), `weak_${id}`]) await admin.query(`DROP ROLE IF EXISTS ${role}`)
+    }
+  })
+
   test('the writer can change rows, but not tables', async () => {
     const writer = await connect(database.writerUrl)
     await writer.query(`INSERT INTO ledger.chains VALUES ('\\x00', 'n', 1, '\\x00')`)
@@ -87,7 +118,7 @@ describe('migrations', () => {
       const all = Object.keys(await migrations.getMigrations()).length
       const both = await Promise.all([migrate(options), migrate(options)])
       expect(both.map((each) => each.applied.length).sort()).toEqual([0, all])
-      expect((await migrate(options)).applied).toEqual([])
+      expect(await migrate(options)).toMatchObject({ applied: [], leftOpen: [] })
       const writer = new pg.Client({ connectionString: both[0].writerUrl })
       await writer.connect()
       expect((await writer.query('SELECT count(*)::int AS n FROM store.faults')).rows[0].n).toBeGreaterThan(20)

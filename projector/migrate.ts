@@ -3,7 +3,7 @@ import { Kysely, Migrator, PostgresDialect, type PostgresPool, type PostgresPool
 import pg from 'pg'
 import { BLOCK_FAULTS, DOOR_FAULTS, ENTRY_FAULTS } from '../schemas/faults.js'
 import { migrations } from './migrations/all.js'
-import { ensureRoles, grantPrivileges, type Passwords, type Roles, rolesOf } from './roles.js'
+import { closeToPublic, ensureRoles, grantPrivileges, type Passwords, type Roles, rolesOf } from './roles.js'
 import { LIVE, type SetPrefix, useSet } from './schema-set.js'
 
 export interface MigrateOptions {
@@ -20,6 +20,9 @@ export interface Migrated {
   readonly applied: readonly string[]
   readonly writerUrl: string
   readonly analystUrl: string
+  /** Statements that a superuser is to run in the database, for whoever migrated is none: functions of the system that analysts can call
+   *  and should not. */
+  readonly leftOpen: readonly string[]
 }
 
 /** Two runs at once wait for each other. Roles are shared by all databases of a server, so the lock is taken in the admin’s. */
@@ -32,14 +35,17 @@ export async function migrate({ adminUrl, database, passwords, rolePrefix }: Mig
   if (!DATABASE.test(database))
     throw new RangeError(`not a plain name of a database: '${database}' (a-z, 0-9, _ and -, first a letter)`)
   const roles = rolesOf(rolePrefix)
-  const applied = await withClient(adminUrl, async (admin) => {
+  const made = await withClient(adminUrl, async (admin) => {
     await admin.query('SELECT pg_advisory_lock($1)', [LOCK])
     await ensureRoles(admin, roles, passwords)
     await ensureDatabase(admin, database, roles)
-    return withClient(urlOf(adminUrl, database), (client) => migrateDatabase(client, database, roles))
+    return withClient(urlOf(adminUrl, database), async (client) => {
+      const leftOpen = await closeToPublic(client, roles)
+      return { leftOpen, applied: await migrateDatabase(client, database, roles) }
+    })
   })
   return {
-    applied,
+    ...made,
     writerUrl: urlOf(adminUrl, database, { user: roles.writer, password: passwords.writer }),
     analystUrl: urlOf(adminUrl, database, { user: roles.analyst, password: passwords.analyst }),
   }

@@ -35,6 +35,7 @@ export async function ensureRoles(client: ClientBase, roles: Roles, passwords: P
   await client.query(`ALTER ROLE ${roles.writer} LOGIN PASSWORD ${client.escapeLiteral(passwords.writer)}`)
   await client.query(`ALTER ROLE ${roles.analyst} LOGIN PASSWORD ${client.escapeLiteral(passwords.analyst)}`)
   await client.query(`ALTER ROLE ${roles.analyst} SET default_transaction_read_only = on`)
+  // a limit for mistakes: PostgreSQL lets whoever logs in set it otherwise
   await client.query(`ALTER ROLE ${roles.analyst} SET statement_timeout = '30s'`)
   await client.query(`GRANT ${roles.owner} TO CURRENT_USER`)
   // not inherited: what the reader may do the writer may anyhow
@@ -56,4 +57,31 @@ export async function grantPrivileges(client: ClientBase, database: string, { wr
     `GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO ${analyst}`,
   ]
   for (const statement of statements) await client.query(statement)
+}
+
+/** Of the system: what any role may call, and thereby stop the projector (locks that it takes) or fill the disk (large objects, which no
+ *  privilege on tables keeps from). */
+const LOCKS = '^pg_(try_)?advisory_'
+const CLOSED = `${LOCKS}|^lo_|^loread$|^lowrite$`
+
+/** Leaves locks and large objects to those who need them. Gives the statements that a superuser is to run, where this client is none. */
+export async function closeToPublic(client: ClientBase, { owner, writer }: Roles): Promise<readonly string[]> {
+  const functions = async (names: string, condition: string): Promise<string> => {
+    const { rows } = await client.query<{ list: string | null }>(
+      `SELECT string_agg(oid::regprocedure::text, ', ' ORDER BY oid) AS list FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ $1 AND ${condition}`,
+      [names],
+    )
+    return rows[0]?.list ?? ''
+  }
+  const may = (role: string) => `has_function_privilege('${role}', oid, 'EXECUTE')`
+  const revoke = (list: string) => `REVOKE EXECUTE ON FUNCTION ${list} FROM PUBLIC`
+  const grant = (list: string) => `GRANT EXECUTE ON FUNCTION ${list} TO ${owner}, ${writer}`
+  const open = await functions(CLOSED, may('public'))
+  // of no effect, but for a warning, where the client has no right to it
+  if (open !== '') await client.query(revoke(open))
+  const lacking = await functions(LOCKS, `NOT (${may(owner)} AND ${may(writer)})`)
+  if (lacking !== '') await client.query(grant(lacking))
+  const left = await functions(CLOSED, may('public'))
+  return left === '' ? [] : [revoke(left), grant(await functions(LOCKS, may('public')))]
 }

@@ -68,6 +68,10 @@ test(
     expect(await runCli('replay', ...admin())).toMatchObject({ code: 1, stderr: expect.stringMatching(/--drop-old/) })
     expect(await cliMust('replay', '--drop-old', ...admin())).toMatch(/schemas old_… are deleted/)
     expect(await cliMust('replay', '--drop-old', ...admin())).toMatch(/there are no schemas old_…/)
+    expect(await runCli('replay', '--drop', 'live', ...admin())).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/the live tables are not dropped/),
+    })
   },
   MINUTE,
 )

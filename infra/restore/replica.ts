@@ -40,6 +40,8 @@ const EVENT_PAGE = 20
 const CHECKPOINT_PAGE = 200
 
 export class Replica {
+  #last: Promise<unknown> = Promise.resolve()
+
   private constructor(
     private readonly client: pg.Client,
     /** For people: without the password. */
@@ -77,10 +79,18 @@ export class Replica {
     return this.client.end()
   }
 
+  /** One after the other: lanes are read side by side, and a connection answers one query at a time. */
+  private query<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<pg.QueryResult<T>> {
+    const answer = this.#last.then(() => this.client.query<T>(text, [...values]))
+    // whoever asked hears of it
+    this.#last = answer.catch(() => undefined)
+    return answer
+  }
+
   /** Registry events from one on, in their order, without the schema prefix: some at a time. */
   async *registryEvents(from: number): AsyncGenerator<Buffer[]> {
     for (let next = from; ; next += EVENT_PAGE) {
-      const { rows } = await this.client.query<{ record: Buffer }>(
+      const { rows } = await this.query<{ record: Buffer }>(
         'SELECT record FROM ledger.registry_events WHERE event_index >= $1 AND event_index < $2 ORDER BY event_index',
         [next, next + EVENT_PAGE],
       )
@@ -92,7 +102,7 @@ export class Replica {
   /** Records of checkpoints as they came, from an offset on, in their order. */
   async *checkpoints(from = 0n): AsyncGenerator<CheckpointRecord> {
     for (let next = from; ; ) {
-      const { rows } = await this.client.query<{ offset: string; value: Buffer }>(
+      const { rows } = await this.query<{ offset: string; value: Buffer }>(
         `SELECT log_offset AS offset, record AS value FROM ledger.checkpoint_records WHERE log_offset >= $1 ORDER BY log_offset
           LIMIT ${CHECKPOINT_PAGE}`,
         [String(next)],
@@ -107,7 +117,7 @@ export class Replica {
   /** When the log took the vote that made the checkpoint of that height final, milliseconds; undefined: it does not say. */
   async checkpointTime(height: bigint): Promise<number | undefined> {
     if (!this.hasStore) return undefined
-    const { rows } = await this.client.query<{ millis: number }>(
+    const { rows } = await this.query<{ millis: number }>(
       'SELECT round(extract(epoch FROM final_at) * 1000)::float8 AS millis FROM store.checkpoints WHERE height = $1',
       [String(height)],
     )
@@ -120,7 +130,7 @@ export class Replica {
       throw new Error(
         `replica ${this.name} does not say when checkpoints were final: that stands in schema store, which it lacks`,
       )
-    const { rows } = await this.client.query<{ offset: string }>(
+    const { rows } = await this.query<{ offset: string }>(
       'SELECT coalesce(max(final_offset), -1) AS offset FROM store.checkpoints WHERE final_at <= to_timestamp($1::float8 / 1000)',
       [untilMillis],
     )
@@ -129,7 +139,7 @@ export class Replica {
 
   /** Height of the newest block of each lane that has one. */
   async heights(): Promise<Map<number, bigint>> {
-    const { rows } = await this.client.query<{ lane: number; height: string }>(
+    const { rows } = await this.query<{ lane: number; height: string }>(
       'SELECT lane, max(height) AS height FROM ledger.blocks GROUP BY lane',
     )
     return new Map(rows.map(({ lane, height }) => [lane, BigInt(height)]))
@@ -147,7 +157,7 @@ export class Replica {
   }
 
   private async page(lane: number, above: bigint): Promise<ChainBlock[]> {
-    const { rows } = await this.client.query<BlockColumns>(
+    const { rows } = await this.query<BlockColumns>(
       `SELECT height, hash, verdict_hash AS "verdictHash", record, log_offset AS "logOffset",
               round(extract(epoch FROM final_at) * 1000)::float8 AS "finalAt",
               ARRAY(SELECT votes.record FROM ledger.votes WHERE votes.lane = $1 AND votes.height = blocks.height) AS votes,
@@ -172,12 +182,12 @@ export class Replica {
   private async evidence(lane: number, height: bigint, number: number): Promise<Evidence[]> {
     const place = [lane, String(height), number]
     const where = 'lane = $1 AND height = $2 AND number = $3'
-    const { rows: originals } = await this.client.query<{ record: Buffer; offset: string | null; at: number | null }>(
+    const { rows: originals } = await this.query<{ record: Buffer; offset: string | null; at: number | null }>(
       `SELECT record, log_offset AS offset, round(extract(epoch FROM at) * 1000)::float8 AS at FROM store.evidence_records
         WHERE ${where} ORDER BY original`,
       place,
     )
-    const { rows } = await this.client.query<{
+    const { rows } = await this.query<{
       kind: EvidenceKind
       authority: string
       height: string

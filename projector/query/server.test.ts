@@ -76,6 +76,7 @@ test.each([
   '/v1/blocks/abc',
   '/v1/meters/-',
   '/v1/meters/%00',
+  '/v1/usage-points/%FF',
   '/v1/meters/meter-1/readings?limit=0',
   '/v1/meters/meter-1/readings?limit=1001',
   '/v1/meters/meter-1/readings?after=-1',

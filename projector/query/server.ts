@@ -52,6 +52,8 @@ export async function buildQueryServer(options: QueryServerOptions): Promise<Fas
     // longer than Node lets a request be: how long each may be is said, and told, by its schema
     routerOptions: { maxParamLength: 32_768 },
     ajv: { customOptions: { removeAdditional: false, verbose: true } },
+    // a URL that cannot be decoded does not come as far as the error handler
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply, options.logger),
     schemaErrorFormatter: ([first]) => new Error(first === undefined ? 'the request is not of its form' : faultOf(first)),
   })
   // the schemas describe; answers are written as they are

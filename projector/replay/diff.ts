@@ -13,7 +13,7 @@ export interface TableDiff {
   readonly changed: number
   /** The set that alone has the table: then nothing is counted. */
   readonly onlyIn?: SetPrefix
-  /** Some of them, as JSON. */
+  /** Some of them, as JSON; numbers that are not whole, or of more than 15 digits, are texts. */
   readonly examples: readonly { readonly what: 'removed' | 'added' | 'changed'; readonly row: object }[]
 }
 
@@ -41,6 +41,13 @@ async function setsWith(client: ClientBase, { name }: Table, sets: readonly SetP
   return sets.filter((_, i) => rows[i]?.has)
 }
 
+/** A number that JavaScript would round is text. */
+const exactNumber = (value: string): string =>
+  `CASE WHEN jsonb_typeof(${value}) = 'number' AND (${value})::text !~ '^-?[0-9]{1,15}$' THEN to_jsonb((${value})::text) ELSE ${value} END`
+const exact = (value: string): string =>
+  `CASE WHEN jsonb_typeof(${value}) = 'array' THEN (SELECT coalesce(jsonb_agg(${exactNumber('each')} ORDER BY n), '[]')
+     FROM jsonb_array_elements(${value}) WITH ORDINALITY e (each, n)) ELSE ${exactNumber(value)} END`
+
 type Found = Omit<TableDiff, 'table' | 'examples'> & { readonly examples: TableDiff['examples'] | null }
 
 async function diffTable(client: ClientBase, table: Table, a: SetPrefix, b: SetPrefix, limit: number): Promise<TableDiff> {
@@ -59,7 +66,8 @@ async function diffTable(client: ClientBase, table: Table, a: SetPrefix, b: SetP
             SELECT 'added', to_jsonb(come) FROM come WHERE NOT EXISTS (SELECT FROM gone WHERE ${isSame}))
      SELECT count(*) FILTER (WHERE what = 'removed')::int AS removed, count(*) FILTER (WHERE what = 'added')::int AS added,
             count(*) FILTER (WHERE what = 'changed')::int AS changed,
-            (SELECT jsonb_agg(jsonb_build_object('what', what, 'row', row)) FROM (SELECT * FROM found LIMIT $1) few) AS examples
+            (SELECT jsonb_agg(jsonb_build_object('what', what, 'row', (SELECT jsonb_object_agg(key, ${exact('value')}) FROM jsonb_each(row))))
+               FROM (SELECT * FROM found LIMIT $1) few) AS examples
        FROM found`,
     [limit],
   )

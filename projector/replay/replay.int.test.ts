@@ -268,13 +268,21 @@ fullTest(
     const [{ at }] = (await asked('SELECT max(final_at) AS at FROM ledger.blocks WHERE height <= 3')) as [{ at: Date }]
     await replayUntil(deps(), 'then_', { kind: 'time', millis: at.getTime() })
     expect(await asOwner(place, '', (client) => diffSets(client, 'three_', 'then_', 5))).toEqual([])
-    await asked('UPDATE then_store.registers SET value = value + 1 WHERE height = 3')
+    await asked('UPDATE then_store.registers SET value = value + 9007199254740993 WHERE height = 3')
     await asked('DELETE FROM then_ledger.votes WHERE lane = 0 AND height = 1')
     const found = await asOwner(place, '', (client) => diffSets(client, 'three_', 'then_', 2))
     expect(found).toMatchObject([
       { table: 'ledger.votes', removed: expect.any(Number), added: 0, changed: 0 },
       { table: 'store.registers', removed: 0, added: 0, changed: 20, examples: [{ what: 'changed' }, { what: 'changed' }] },
     ])
+    // more digits than a number of JavaScript has
+    const [back] = (await asOwner(place, '', (client) => diffSets(client, 'then_', 'three_', 1))).filter(
+      ({ changed }) => changed > 0,
+    )
+    const { lane, height, entry, value } = (back?.examples[0]?.row ?? {}) as Record<string, string | number>
+    expect(
+      await asked(`SELECT value::text FROM then_store.registers WHERE (lane, height, entry) = (${lane}, ${height}, ${entry})`),
+    ).toEqual([{ value }])
     expect(diffLines(found, 'three_', 'then_').join('\n')).toMatch(
       /store.registers[ │|]+0[ │|]+0[ │|]+20(.|\n)*~ store.registers \{/,
     )

@@ -12,8 +12,12 @@ export function migrateCommand(): Command {
     .option('--database <name>', 'database to make', DATABASE)
     .action(async ({ adminUrl, database }: { adminUrl: string; database: string }) => {
       const passwords = databasePasswords(loadConfig().home)
-      const { applied, writerUrl, analystUrl } = await migrate({ adminUrl, database, passwords })
+      const { applied, writerUrl, analystUrl, leftOpen } = await migrate({ adminUrl, database, passwords })
       tell(applied.length === 0 ? 'the database was up to date' : `applied: ${applied.join(', ')}`)
+      if (leftOpen.length > 0)
+        tell(
+          `analysts can stop the projector or fill the disk by functions that only a superuser can close: let one run this in database ${database}\n${leftOpen.map((each) => `${each};`).join('\n')}`,
+        )
       process.stdout.write(`METERCHAIN_DATABASE_URL=${writerUrl}\nMETERCHAIN_ANALYST_URL=${analystUrl}\n`)
     })
 }
