@@ -414,6 +414,16 @@ describe('import of NEM12 and Green Button', () => {
     )
   }
 
+  test('an import of which all is malformed ends with code 1, and says so', async () => {
+    const path = join(folder, 'random.bin')
+    writeFileSync(path, Buffer.from([0, 255, 7]))
+    const { code, stdout, stderr } = await runCli('import', path)
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^1 files \(0 known\), 0 meters, 0 records: 1 malformed/)])
+    expect(stderr).toMatch(
+      /random\.bin:1: its content is of none of .*\n(.*\n)*nothing was imported: no value could be taken from the files \(1 malformed/,
+    )
+  })
+
   test(
     'files come in with the sums that stand in them, by channel; a day of 92 quarter hours is whole; a later version corrects',
     async () => {

@@ -16,7 +16,7 @@ import { decodeSignedReading, type EnrolledMeter } from '../../schemas/records.j
 import { DoorClient } from '../meter/door-client.js'
 import { MeterStore } from '../meter/meter-store.js'
 import { checkFiles } from './check-files.js'
-import { type ImportOptions, type ImportSummary, importFiles } from './import.js'
+import { type ImportOptions, type ImportSummary, importFiles, isNothingTaken } from './import.js'
 
 const CHAIN = sha256(Buffer.from('a chain'))
 const HEADER = 'LCLid,tstp,energy(kWh/hh)\r\n'
@@ -207,6 +207,28 @@ describe('an import', () => {
     expect(summary.intervals).toBeGreaterThan(1_000)
     expect(store.end('MAC2').sequence).toBe(1)
     expect((await run(paths)).knownFiles).toBe(1)
+  })
+
+  test('of files in which all is malformed has taken nothing, each time; with one good line, or one taken before, it has', async () => {
+    const none = file('none.csv', `${HEADER}MAC1,yesterday,1\n`)
+    const noFormat = file('random.bin', Buffer.from([0, 255, 7]))
+    const { format: _lcl, ...byContent } = importOptions([none, noFormat])
+    for (const _again of [1, 2]) {
+      const summary = await importFiles(byContent)
+      expect(summary).toMatchObject({ malformed: 2, messages: 0, knownFiles: 0, left: 0 })
+      expect(isNothingTaken(summary)).toBe(true)
+    }
+    const some = file('some.csv', `${HEADER}MAC1,yesterday,1\n${lines('MAC1', 1)}`)
+    expect(isNothingTaken(await run([none, some]))).toBe(false)
+    const again = await run([none, some])
+    expect(again).toMatchObject({ malformed: 1, messages: 0, knownFiles: 1 })
+    expect(isNothingTaken(again)).toBe(false)
+    const repeated = await run([file('repeated.csv', `${HEADER}MAC1,tomorrow,1\n${lines('MAC1', 1)}`)])
+    expect(repeated).toMatchObject({ malformed: 1, messages: 0, known: 1, knownFiles: 0 })
+    expect(isNothingTaken(repeated)).toBe(false)
+    const empty = file('empty.csv', HEADER)
+    expect(isNothingTaken(await run([empty]))).toBe(false)
+    expect((await run([empty])).knownFiles).toBe(1)
   })
 
   test('keeps energies exact and cuts a day at its gaps', async () => {

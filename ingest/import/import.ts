@@ -72,6 +72,11 @@ export interface ImportSummary extends RecordCounts {
   readonly left: number
 }
 
+/** Something was malformed, and no message of any file was signed, now or before. */
+export function isNothingTaken({ malformed, messages, confirmed, known, outdated, knownFiles }: ImportSummary): boolean {
+  return malformed > 0 && messages + confirmed + known + outdated + knownFiles === 0
+}
+
 const MESSAGES_PER_COMMIT = 1_000
 const SLICE_MESSAGES = 50_000
 
@@ -141,7 +146,8 @@ class Import {
     this.#commit(mark === undefined ? [] : [mark])
   }
 
-  /** Returns the mark of a file that was read to its end. Throws MalformedFile where it could not: then the next file goes on. */
+  /** Returns the mark of a file that was read to its end; none where all that was in it was refused, so that who imports it again is told
+   *  again. Throws MalformedFile where it could not: then the next file goes on. */
   async #readFile(source: Source, hash: string, meters: Set<string>): Promise<Mark | undefined> {
     const { store, message } = this.options
     const format = this.options.format ?? (await formatOf(source.path))
@@ -151,10 +157,13 @@ class Import {
       for (const meter of known.meters) this.#meters.add(meter)
       return undefined
     }
+    const malformed = this.#counts.malformed
+    let hasValues = false
     for await (const piece of piecesOf(format, message)(source)) {
       meters.add(piece.meter)
-      await this.#take(piece)
+      hasValues = (await this.#take(piece)) || hasValues
     }
+    if (!hasValues && this.#counts.malformed > malformed) return undefined
     return fileMark(format, hash, message, { meters: [...meters] })
   }
 
@@ -163,18 +172,20 @@ class Import {
     this.options.onMalformed?.({ file, line, reason })
   }
 
-  async #take(piece: Piece): Promise<void> {
+  /** Whether it holds a value that is signed, now or before. */
+  async #take(piece: Piece): Promise<boolean> {
     const { meter } = piece
     this.#meters.add(meter)
     const last = this.#sequenceOf(meter)
     const { contents, ...counts } = piece.plan(this.#marks, last + 1)
     for (const key of ['corrected', 'known', 'outdated'] as const) this.#values[key] += counts[key]
-    if (contents.length === 0) return
+    if (contents.length === 0) return counts.known + counts.outdated > 0
     if (!this.options.store.has(meter)) this.#marks.set(...zoneMark(meter, this.options.zone ?? piece.zone))
     for (const content of contents) this.#add(meter, content)
     this.#sequences.set(meter, last + contents.length)
     if (this.#pending.length >= MESSAGES_PER_COMMIT) this.#commit()
     if (this.#unsent >= (this.options.sliceMessages ?? SLICE_MESSAGES)) await this.#send()
+    return true
   }
 
   #sequenceOf(meter: string): number {

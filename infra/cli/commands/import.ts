@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type CheckSummary, checkFiles } from '../../../ingest/import/check-files.js'
 import { FORMATS, type FormatName } from '../../../ingest/import/formats.js'
-import { type ImportSummary, importFiles, type Malformed } from '../../../ingest/import/import.js'
+import { type ImportSummary, importFiles, isNothingTaken, type Malformed } from '../../../ingest/import/import.js'
 import { loadConfig } from '../../config.js'
 import { databaseUrls } from '../../system/database-urls.js'
 import { type Comparison, compareLcl } from '../compare-lcl.js'
@@ -27,7 +27,10 @@ Formats, each gzipped or not:
   green-button  ESPI XML in an Atom feed: a meter for each UsagePoint, named by its UUID; local days by LocalTimeParameters
 
 What cannot be read is told as file:line: reason, and the rest goes on. Of a day that comes again with other values a later version is
-sent as a correction. An import that was stopped goes on when it is run again; one that is repeated changes nothing.`
+sent as a correction. An import that was stopped goes on when it is run again; one that is repeated changes nothing.
+
+Exit code 1 if messages are left that do not count, or if something is malformed and no value of any file could be taken; with --check
+if anything is malformed; with --compare if anything differs.`
 
 export function importCommand(): Command {
   return new Command('import')
@@ -89,7 +92,12 @@ async function runCheck(files: string[], { format, message }: ImportCommandOptio
 function showSummary(summary: ImportSummary, { json = false }: ImportCommandOptions): void {
   process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${summaryLines(summary).join('\n')}\n`)
   for (const { meter, reason } of summary.setAside) tell(`${meter} is set aside: ${reason}`)
-  if (summary.left > 0) process.exitCode = 1
+  const isNothing = isNothingTaken(summary)
+  if (isNothing)
+    tell(
+      `nothing was imported: no value could be taken from the files (${summary.malformed} malformed, each told above; what files may hold: docs/import.md)`,
+    )
+  if (summary.left > 0 || isNothing) process.exitCode = 1
 }
 
 function summaryLines(summary: ImportSummary): string[] {
