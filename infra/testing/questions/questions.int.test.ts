@@ -56,12 +56,12 @@ onSome(
 )
 
 const ofAll = 'each answer of docs/questions.md is that of the 70 London households (else: npm run docs)'
-const askAll = async () => {
+const compareAll = async () => {
   const answers = await answersOf()
   const sections = questions.map((question, index) =>
     section(question, answers[index] ?? { columns: [], rows: [], millis: 0 }, index + 1),
   )
   expect(questions.map((question, index) => written(question, index + 1))).toEqual(sections)
 }
-if (hasLondon) fullTest(ofAll, askAll, 600_000)
-else test.skip(`${ofAll} (there are no London files)`, askAll)
+if (hasLondon) fullTest(ofAll, compareAll, 600_000)
+else test.skip(`${ofAll} (there are no London files)`, compareAll)
