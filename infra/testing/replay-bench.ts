@@ -53,6 +53,8 @@ interface Measured {
   readonly replayed: Replayed
   readonly seconds: number
   readonly copyRowsPerSecond: number
+  /** Resident, of this process, which made the chain before: when the replay began, and at most while it ran. */
+  readonly beforeMiB: number
   readonly peakMiB: number
 }
 
@@ -89,7 +91,7 @@ function show(day: Measured, hour: Measured, checks: number): void {
   ] as const) {
     const { messages, intervals } = of(each)
     print(
-      `${name}: ${Math.round(messages)} messages/s, ${Math.round(intervals)} intervals/s, indexes included; bare COPY ${Math.round(each.copyRowsPerSecond)} rows/s; at most ${each.peakMiB} MiB resident`,
+      `${name}: ${Math.round(messages)} messages/s, ${Math.round(intervals)} intervals/s, indexes included; bare COPY ${Math.round(each.copyRowsPerSecond)} rows/s; ${each.peakMiB - each.beforeMiB} MiB more resident than before at most`,
     )
   }
   print(`bare signature checks of one core, the other busy too, before and after: ${Math.round(checks)}/s`)
@@ -127,9 +129,11 @@ async function measure(given: Config, kind: Kind): Promise<Measured> {
     const source = kafkaFillSource({ config, logger, kafka, registry, signatures: sodiumSignatures, groupPrefix: 'bench' })
     await fillLive(source, databaseUrl, logger)
     const place = { adminUrl: urlOf(adminUrl, database), rolePrefix: ROLES }
-    let peak = 0
+    const resident = () => Math.round(process.memoryUsage().rss / 2 ** 20)
+    const beforeMiB = resident()
+    let peakMiB = 0
     const watch = setInterval(() => {
-      peak = Math.max(peak, process.memoryUsage().rss)
+      peakMiB = Math.max(peakMiB, resident())
     }, 50)
     const progress = startProgress(`replay, ${kind.name}`)
     const { signal } = new AbortController()
@@ -139,7 +143,7 @@ async function measure(given: Config, kind: Kind): Promise<Measured> {
       clearInterval(watch)
     })
     const copyRowsPerSecond = await copyRate(place.adminUrl)
-    return { replayed, seconds: replayed.millis / 1000, copyRowsPerSecond, peakMiB: Math.round(peak / 2 ** 20) }
+    return { replayed, seconds: replayed.millis / 1000, copyRowsPerSecond, beforeMiB, peakMiB }
   } finally {
     await registry.close()
     await deleteTopics(kafka, config)

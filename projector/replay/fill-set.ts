@@ -9,7 +9,7 @@ import { type Recovered, recover } from '../recover.js'
 import { LIVE, type SetPrefix } from '../schema-set.js'
 import { copyForgotten } from './forgotten.js'
 import { laneDeps, type Wanted, type Written } from './lane-deps.js'
-import { LaneThreads } from './lane-threads.js'
+import { type LaneThreads, withLaneThreads } from './lane-threads.js'
 import type { Counted, ReplayDeps, Step } from './replay-deps.js'
 import { asOwner } from './set-place.js'
 import type { Within } from './within.js'
@@ -31,8 +31,22 @@ interface FilledSet {
   stop(): Promise<void>
 }
 
-/** `within`: the set is as of a past: blocks up to there, of the registry what they name, and plain topics by `fillPlain`. */
-export async function startFillingSet(deps: ReplayDeps, set: SetPrefix, within?: Within): Promise<FilledSet> {
+/** Runs `use` with the threads that fill the lanes, where others than this can follow the source. */
+export function withThreads<T>(
+  { source, threads }: ReplayDeps,
+  use: (threads: LaneThreads | undefined) => Promise<T>,
+): Promise<T> {
+  if (source.logs === undefined) return use(undefined)
+  return withLaneThreads(source.registry.state.lanes, threads ?? Math.min(availableParallelism(), MOST_THREADS), use)
+}
+
+/** In `threads`, else in this one. `within`: the set is as of a past: blocks up to there, of the registry what they name, and plain topics by `fillPlain`. */
+export async function startFillingSet(
+  deps: ReplayDeps,
+  set: SetPrefix,
+  threads: LaneThreads | undefined,
+  within?: Within,
+): Promise<FilledSet> {
   const { source, logger, signal } = deps
   const { registry } = source
   const failure = new AbortController()
@@ -47,7 +61,7 @@ export async function startFillingSet(deps: ReplayDeps, set: SetPrefix, within?:
     [...recovered.positions].map(([lane, { final, nextOffset }]) => [lane, source.progressOf(final.height, nextOffset)]),
   )
   const filling = await startLanes(deps, set, within, {
-    ...{ database, onFatal, recovered: within === undefined ? recovered : { ...recovered, plain: [] } },
+    ...{ threads, database, onFatal, recovered: within === undefined ? recovered : { ...recovered, plain: [] } },
     onWritten: ({ messages, intervals, blocks }) => {
       counted.messages += messages
       counted.intervals += intervals
@@ -93,16 +107,16 @@ export async function startFillingSet(deps: ReplayDeps, set: SetPrefix, within?:
 }
 
 interface Means {
+  readonly threads: LaneThreads | undefined
   readonly database: Database
   readonly recovered: Recovered
   onWritten(written: Written): void
   onFatal(error: Error): void
 }
 
-/** In threads of their own where the source can be followed by others, else in this one. */
 function startLanes(deps: ReplayDeps, set: SetPrefix, within: Within | undefined, means: Means): Promise<Filling> {
-  const { source, logger, databaseUrl, checksSignatures = false, threads = Math.min(availableParallelism(), MOST_THREADS) } = deps
-  const { database, recovered, onWritten, onFatal } = means
+  const { source, logger, databaseUrl, checksSignatures = false } = deps
+  const { threads, database, recovered, onWritten, onFatal } = means
   const { logs, registry } = source
   const wanted: Wanted = { checksSignatures, ...(within !== undefined && { within }) }
   const others = new OtherTopics({ source, database, onFatal }, recovered, within === undefined)
@@ -111,11 +125,11 @@ function startLanes(deps: ReplayDeps, set: SetPrefix, within: Within | undefined
     await others.registryReached(size)
   }
   const lanes =
-    logs === undefined
+    threads === undefined || logs === undefined
       ? new LaneFilling(laneDeps({ source, database, onFatal }, registry.state, wanted, onWritten), others, recovered)
-      : new LaneThreads({
+      : threads.filling({
           task: { ...wanted, ...{ logs, logLevel: logger.level, databaseUrl, set } },
-          ...{ lanes: registry.state.lanes, threads, registryReached, onWritten, onFatal },
+          ...{ registryReached, onWritten, onFatal },
         })
   return startTogether(lanes, others)
 }

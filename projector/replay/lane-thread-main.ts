@@ -1,7 +1,7 @@
 /** Where a thread of a replay begins. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { BugError } from '../../schemas/errors.js'
-import { type LaneTask, serveLanes } from './lane-thread.js'
+import { serveLanes } from './lane-thread.js'
 
 if (parentPort === null) throw new BugError('this file is for a thread, and was not started as one')
-serveLanes(workerData as LaneTask, parentPort)
+serveLanes(parentPort)

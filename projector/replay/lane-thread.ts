@@ -33,20 +33,36 @@ export type ForLaneThread = {
 
 /** What this thread offers. */
 export type LaneThread = {
-  start(): Promise<void>
+  /** Opens all that is needed; goes on where the cursors of its lanes stand. */
+  start(task: LaneTask): Promise<void>
   caughtUp(deadlineMillis: number | undefined): Promise<void>
   stop(): Promise<void>
 }
 
 /** Answers to `LaneThread` over the port. */
-export function serveLanes(task: LaneTask, port: Port): void {
+export function serveLanes(port: Port): void {
+  let begun: Begun | undefined
+  const offer: LaneThread = {
+    start: async (task) => {
+      begun = begin(task, calls)
+      await begun.start()
+    },
+    caughtUp: async (deadlineMillis) => begun?.caughtUp(deadlineMillis),
+    stop: async () => begun?.stop(),
+  }
+  const calls = new Calls<ForLaneThread>(port, offer)
+}
+
+type Begun = Omit<LaneThread, 'start'> & { start(): Promise<void> }
+
+function begin(task: LaneTask, calls: Calls<ForLaneThread>): Begun {
   const { logs, databaseUrl: url, set, lanes } = task
   const logger = pino({ level: task.logLevel })
   const store = new LmdbRegistryStore(logs.registryPath)
   const state = new RegistryState(store, sodiumSignatures)
   const database = new Database({ url, logger, connections: lanes.length + 1, set })
   let filling: LaneFilling | undefined
-  const offer: LaneThread = {
+  return {
     start: async () => {
       filling = await fillingOf(task, { logger, state, database, calls, reach: reachBy(calls, store) })
       await filling.start()
@@ -59,7 +75,6 @@ export function serveLanes(task: LaneTask, port: Port): void {
       await store.close()
     },
   }
-  const calls = new Calls<ForLaneThread>(port, offer)
 }
 
 type Reach = (size: number) => Promise<void>
@@ -83,7 +98,6 @@ interface Means {
   readonly reach: Reach
 }
 
-/** Goes on where the cursors of its lanes stand. */
 async function fillingOf(task: LaneTask, { logger, state, database, calls, reach }: Means): Promise<LaneFilling> {
   const { logs, lanes } = task
   const onFatal = (error: Error) => void calls.call('failed', error.message)

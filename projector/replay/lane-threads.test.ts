@@ -16,10 +16,9 @@ test('each lane is one thread’s, and threads have as many as each other, or on
   )
 })
 
-test('a thread that cannot begin is told, by its lanes and its reason, to whoever waits for it; and stopping it is no error', async () => {
+const filled = (threads: LaneThreads) => {
   const failures: string[] = []
-  const threads = new LaneThreads({
-    ...{ lanes: 3, threads: 2 },
+  const filling = threads.filling({
     task: {
       // a store is a folder
       logs: { config: loadConfig({}), registryPath: '/dev/null/registry', groupPrefix: 'nobody' },
@@ -29,11 +28,21 @@ test('a thread that cannot begin is told, by its lanes and its reason, to whoeve
     onWritten: () => undefined,
     onFatal: ({ message }) => void failures.push(message),
   })
-  await expect(threads.start()).rejects.toThrow(/registry|directory/)
-  await until(
-    'both have ended',
-    20_000,
-    () => failures.some((each) => each.includes('lanes 0, 2')) && failures.some((each) => each.includes('lanes 1')),
-  )
+  return { filling, failures }
+}
+
+test('why a thread cannot begin is told to whoever starts it, and stopping it is no error', async () => {
+  const threads = new LaneThreads(3, 2)
+  await expect(filled(threads).filling.start()).rejects.toThrow(/registry|directory/)
+  await threads.stop()
+  await threads.stop()
+})
+
+test('a thread that ends by itself is told, by its lanes, to whoever waits for it and to whoever is to end all', async () => {
+  const threads = new LaneThreads(3, 2, new URL('data:text/javascript,setTimeout(() => process.exit(3), 200)'))
+  const { filling, failures } = filled(threads)
+  await expect(filling.start()).rejects.toThrow(/the thread of lanes .* has ended with code 3/)
+  await until('both have ended', 20_000, () => failures.length === 2)
+  expect(failures.sort()).toEqual([0, 1].map((each) => `the thread of lanes ${each === 0 ? '0, 2' : '1'} has ended with code 3`))
   await threads.stop()
 })

@@ -9,29 +9,39 @@ import type { ForLaneThread, LaneTask, LaneThread } from './lane-thread.js'
 
 export interface LaneThreadsDeps {
   readonly task: Omit<LaneTask, 'lanes'>
-  /** Lanes of the chain, from 0 on. */
-  readonly lanes: number
-  /** Not more than there are lanes. */
-  readonly threads: number
   /** Resolves when so many events of the registry are folded, and their rows are in the tables. */
   registryReached(size: number): Promise<void>
   onWritten(written: Written): void
   onFatal(error: Error): void
 }
 
-export class LaneThreads implements Filling {
+/** Runs `use` with threads for so many lanes, which load the program meanwhile; then ends them. */
+export async function withLaneThreads<T>(lanes: number, threads: number, use: (threads: LaneThreads) => Promise<T>): Promise<T> {
+  const all = new LaneThreads(lanes, threads)
+  try {
+    return await use(all)
+  } finally {
+    await all.stop()
+  }
+}
+
+export class LaneThreads {
   readonly #threads: readonly Thread[]
 
-  constructor(deps: LaneThreadsDeps) {
-    this.#threads = lanesOfThreads(deps.lanes, deps.threads).map((lanes) => new Thread(deps, lanes))
+  /** Not more than there are lanes. `program`: what they run. */
+  constructor(lanes: number, threads: number, program: string | URL = builtProgram()) {
+    this.#threads = lanesOfThreads(lanes, threads).map((each) => new Thread(each, program))
   }
 
-  async start(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.calls.call('start')))
-  }
-
-  async caughtUp(deadlineMillis?: number): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.calls.call('caughtUp', deadlineMillis)))
+  /** What fills the lanes once it is started. */
+  filling(deps: LaneThreadsDeps): Filling & { start(): Promise<void> } {
+    return {
+      start: async () => void (await Promise.all(this.#threads.map((thread) => thread.start(deps)))),
+      caughtUp: async (deadlineMillis) => {
+        await Promise.all(this.#threads.map((thread) => thread.calls.call('caughtUp', deadlineMillis)))
+      },
+      stop: () => this.stop(),
+    }
   }
 
   async stop(): Promise<void> {
@@ -47,35 +57,38 @@ export function lanesOfThreads(lanes: number, threads: number): number[][] {
 }
 
 /** The built file, also for what runs from the sources (tests). */
-const file = () => join(packageFolder(), 'dist', 'projector', 'replay', 'lane-thread-main.js')
+const builtProgram = (): string => join(packageFolder(), 'dist', 'projector', 'replay', 'lane-thread-main.js')
 
 class Thread {
   readonly calls: Calls<LaneThread>
   readonly #worker: Worker
+  #deps: LaneThreadsDeps | undefined
   #isEnding = false
   #hasEnded = false
 
-  constructor({ task, registryReached, onWritten, onFatal }: LaneThreadsDeps, lanes: readonly number[]) {
-    const workerData: LaneTask = { ...task, lanes }
-    this.#worker = new Worker(file(), { workerData })
+  constructor(
+    private readonly lanes: readonly number[],
+    program: string | URL,
+  ) {
+    this.#worker = new Worker(program)
     const offer: ForLaneThread = {
-      registryReached,
-      written: onWritten,
-      failed: (message) => onFatal(new Error(message)),
+      registryReached: async (size) => this.#deps?.registryReached(size),
+      written: (written) => this.#deps?.onWritten(written),
+      failed: (message) => this.#deps?.onFatal(new Error(message)),
     }
     this.calls = new Calls<LaneThread>(this.#worker, offer)
-    const end = (error: Error) => {
-      this.#hasEnded = true
-      this.calls.end(error)
-      if (!this.#isEnding) onFatal(error)
-    }
-    this.#worker.on('error', end)
-    this.#worker.on('exit', (code) => end(new Error(`the thread of lanes ${lanes.join(', ')} has ended with code ${code}`)))
+    this.#worker.on('error', (error) => this.#end(error))
+    this.#worker.on('exit', (code) => this.#end(new Error(`the thread of lanes ${lanes.join(', ')} has ended with code ${code}`)))
+  }
+
+  async start(deps: LaneThreadsDeps): Promise<void> {
+    this.#deps = deps
+    await this.calls.call('start', { ...deps.task, lanes: this.lanes })
   }
 
   /** What it is writing is written. */
   async stop(): Promise<void> {
-    if (this.#hasEnded) return
+    if (this.#hasEnded || this.#isEnding) return
     this.#isEnding = true
     try {
       await this.calls.call('stop')
@@ -84,5 +97,11 @@ class Thread {
     } finally {
       await this.#worker.terminate()
     }
+  }
+
+  #end(error: Error): void {
+    this.#hasEnded = true
+    this.calls.end(error)
+    if (!this.#isEnding) this.#deps?.onFatal(error)
   }
 }

@@ -156,8 +156,8 @@ test('a thread fills its lanes up to the bound, checks each signature, and tells
   const { logs } = source
   if (logs === undefined) throw new Error('the logs can be followed by others')
   const task: Wanted = { checksSignatures: true, within: { kind: 'height', height: 2n } }
-  serveLanes({ ...task, logs, logLevel: 'silent', databaseUrl, set: 'lanes_', lanes: [1] }, channel.port2)
-  await calls.call('start')
+  serveLanes(channel.port2)
+  await calls.call('start', { ...task, logs, logLevel: 'silent', databaseUrl, set: 'lanes_', lanes: [1] })
   await calls.call('caughtUp', 60_000)
   await calls.call('stop')
   channel.port1.close()

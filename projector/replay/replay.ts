@@ -4,8 +4,9 @@ import type { FillSource } from '../fill-source.js'
 import { LIVE, OLD, REPLAYED } from '../schema-set.js'
 import { compareSets, type NotCompared } from './compare-sets.js'
 import type { Digest } from './digest.js'
-import { startFillingSet } from './fill-set.js'
+import { startFillingSet, withThreads } from './fill-set.js'
 import { leaveOutIndexes, makeIndexes } from './indexes.js'
+import type { LaneThreads } from './lane-threads.js'
 import type { Counted, ReplayDeps } from './replay-deps.js'
 import { asOwner, prepareSet, type SetPlace, stateOf } from './set-place.js'
 import { swap } from './swap.js'
@@ -30,9 +31,16 @@ const SWAP_MILLIS = 120_000
 export async function replay(deps: ReplayDeps): Promise<Replayed> {
   const { place, source } = deps
   await requireNoOld(place)
-  await prepareSet(place, REPLAYED, purposeOf(source), leaveOutIndexes)
+  return withThreads(deps, async (threads) => {
+    await prepareSet(place, REPLAYED, purposeOf(source), leaveOutIndexes)
+    return fillAndSwap(deps, threads)
+  })
+}
+
+async function fillAndSwap(deps: ReplayDeps, threads: LaneThreads | undefined): Promise<Replayed> {
+  const { place, source } = deps
   const began = Date.now()
-  const filled = await startFillingSet(deps, REPLAYED)
+  const filled = await startFillingSet(deps, REPLAYED, threads)
   try {
     const { filling } = filled
     await filled.untilFull()

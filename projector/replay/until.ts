@@ -2,7 +2,7 @@
 import type { ClientBase } from 'pg'
 import { INSTANT_FORM, instantOf } from '../../schemas/tariff/instant.js'
 import { LIVE, nameOf, type SetPrefix } from '../schema-set.js'
-import { startFillingSet } from './fill-set.js'
+import { startFillingSet, withThreads } from './fill-set.js'
 import { leaveOutIndexes, makeIndexes } from './indexes.js'
 import type { Counted, ReplayDeps } from './replay-deps.js'
 import { asOwner, finishSet, prepareSet } from './set-place.js'
@@ -33,19 +33,21 @@ export async function replayUntil(deps: ReplayDeps, set: SetPrefix, bound: Bound
   if (set === LIVE) throw new RangeError('the live tables are not as of a time: name another set')
   const { place, source } = deps
   const tops = bound.kind === 'checkpoint' ? await asOwner(place, LIVE, (client) => topsOf(client, bound.size)) : undefined
-  await prepareSet(place, set, `from ${source.name}, ${boundText(bound)}`, leaveOutIndexes)
-  const filled = await startFillingSet(deps, set, withinOf(bound, tops))
-  try {
-    await filled.untilFull()
-    if (tops !== undefined) await asOwner(place, set, (client) => requireTops(client, tops))
-    const last = bound.kind === 'time' ? bound.millis : await asOwner(place, set, lastFinal)
-    await filled.fillPlain(last)
-    await makeIndexes(place, set, filled.teller('indexes'))
-    await asOwner(place, set, (client) => finishSet(client, `${nameOf(set)}: ${boundText(bound)}`))
-    return filled.counted()
-  } finally {
-    await filled.stop()
-  }
+  return withThreads(deps, async (threads) => {
+    await prepareSet(place, set, `from ${source.name}, ${boundText(bound)}`, leaveOutIndexes)
+    const filled = await startFillingSet(deps, set, threads, withinOf(bound, tops))
+    try {
+      await filled.untilFull()
+      if (tops !== undefined) await asOwner(place, set, (client) => requireTops(client, tops))
+      const last = bound.kind === 'time' ? bound.millis : await asOwner(place, set, lastFinal)
+      await filled.fillPlain(last)
+      await makeIndexes(place, set, filled.teller('indexes'))
+      await asOwner(place, set, (client) => finishSet(client, `${nameOf(set)}: ${boundText(bound)}`))
+      return filled.counted()
+    } finally {
+      await filled.stop()
+    }
+  })
 }
 
 function withinOf(bound: Bound, tops: ReadonlyMap<number, Top> = new Map()): Within {
