@@ -1,30 +1,21 @@
 /** All but the lanes of `chain` into one set of tables: rows of registry events, and of the topics whose records become rows one by one. */
-import type { LogFault } from '../infra/kafka/log-fault.js'
 import type { LogRecord } from '../infra/kafka/log-reader.js'
 import type { WatchedPlace } from './cursor-watch.js'
 import type { Source } from './cursors.js'
-import type { Database } from './database.js'
 import type { FoundEvidence } from './evidence-metric.js'
-import type { RegistryForLanes } from './fill-lanes.js'
+import type { LaneDeps, RegistryForLanes } from './fill-lanes.js'
 import type { FillSource, FollowedPlain, PlainOptions } from './fill-source.js'
 import type { Recovered } from './recover.js'
 import { RegistryRows } from './registry-rows.js'
-import type { Garbage } from './repairs/skipped-garbage.js'
 
-export interface OtherDeps {
+export interface OtherDeps extends Pick<LaneDeps, 'database' | 'onLogFault' | 'onGarbage' | 'onFatal'> {
   readonly source: FillSource
-  readonly database: Database
-  /** Records of a log cannot be read; they are stepped over. */
-  onLogFault?(fault: LogFault): void
-  /** A record that is none was stepped over. */
-  onGarbage?(garbage: Garbage): void
   /** Records of topic repairs that are in the tables. */
   onRepairs?(records: readonly LogRecord[]): void
   /** Evidence of topic checkpoints that is in the tables. */
   onEvidence?(found: readonly FoundEvidence[]): void
   /** Topic checkpoints is not the one that was read: whether it leads to all that the tables hold. */
   isRegained?: PlainOptions['isRegained']
-  onFatal(error: Error): void
 }
 
 export class OtherTopics implements RegistryForLanes {

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { exportBench } from '../testing/export-bench.js'
+import { runProgram } from './run-program.js'
 
 const program = new Command('bench-export')
   .description(
@@ -14,10 +15,4 @@ const program = new Command('bench-export')
   .addHelpText('after', 'The last line on stdout is one JSON object. A year of 1,000 meters needs 8 GB of disk.')
   .action((options: { meters: number; days: number }) => exportBench(process.env, options))
 
-try {
-  await program.parseAsync()
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`bench-export: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
-}
+await runProgram(program)

@@ -1,10 +1,5 @@
 import { benchCommand } from './command.js'
+import { runProgram } from './run-program.js'
 
-try {
-  // handed on to the stages; settings are read in infra/config.ts alone
-  await benchCommand(process.env).parseAsync()
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
-}
+// handed on to the stages; settings are read in infra/config.ts alone
+await runProgram(benchCommand(process.env))

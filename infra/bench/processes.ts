@@ -36,14 +36,13 @@ export function parseStat(line: string): ProcessStat {
 }
 
 /** RssAnon of /proc/PID/status; 0 for threads of the kernel, which have no such line. */
-export function parseAnonBytes(status: string): number {
-  const [, kibibytes] = /^RssAnon:\s+(\d+) kB$/m.exec(status) ?? []
-  return kibibytes === undefined ? 0 : Number(kibibytes) * 1024
-}
+export const parseAnonBytes = (status: string): number => bytesOf('RssAnon', status)
 
 /** VmHWM of /proc/PID/status: the most memory that the process ever had, with that of files. 0 where it has ended. */
-export function parsePeakBytes(status: string): number {
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? []
+export const parsePeakBytes = (status: string): number => bytesOf('VmHWM', status)
+
+function bytesOf(name: string, status: string): number {
+  const [, kibibytes] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status) ?? []
   return kibibytes === undefined ? 0 : Number(kibibytes) * 1024
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { questionsBench } from '../testing/questions-bench.js'
+import { runProgram } from './run-program.js'
 
 const program = new Command('bench-questions')
   .description('Asks the questions of docs/questions.md of simulated meters at 15 minutes, and tells what each took')
@@ -8,10 +9,4 @@ const program = new Command('bench-questions')
   .addHelpText('after', '\nWithout METERCHAIN_HOME it starts a PostgreSQL of its own, which is deleted afterwards.')
   .action((options: { meters: number; days: number }) => questionsBench(process.env, options))
 
-try {
-  await program.parseAsync()
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`bench-questions: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
-}
+await runProgram(program)

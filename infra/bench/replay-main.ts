@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { replayBench } from '../testing/replay-bench.js'
+import { runProgram } from './run-program.js'
 
 const program = new Command('bench-replay')
   .description('Measures a replay from Kafka into tables that can be queried, beside bare COPY and bare signature checks')
@@ -8,10 +9,4 @@ const program = new Command('bench-replay')
   .addHelpText('after', '\nWithout METERCHAIN_HOME all runs in a home of its own, from nothing, and is deleted afterwards.')
   .action((options: { hourly: number; days: number }) => replayBench(process.env, options))
 
-try {
-  await program.parseAsync()
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`bench-replay: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
-}
+await runProgram(program)

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { storageBench } from '../testing/storage-bench.js'
+import { runProgram } from './run-program.js'
 
 const program = new Command('bench-storage')
   .description('Measures what an interval takes on disk, for messages of a day and of an hour of quarter-hours')
@@ -9,10 +10,4 @@ const program = new Command('bench-storage')
   .addHelpText('after', '\nWithout METERCHAIN_HOME it starts a PostgreSQL of its own, which is deleted afterwards.')
   .action((options: { meters: number; days: number; hourlyDays: number }) => storageBench(process.env, options))
 
-try {
-  await program.parseAsync()
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`bench-storage: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
-}
+await runProgram(program)

@@ -81,7 +81,7 @@ export async function finishSet(client: pg.Client, comment: string): Promise<voi
 
 /** Gives whether there was one. Rejects with RangeError for the live set. */
 export function dropSet(place: SetPlace, set: SetPrefix): Promise<boolean> {
-  if (set === LIVE) throw new RangeError('the live schemas are not dropped here')
+  if (set === LIVE) throw new RangeError('the live tables are not dropped: name a set that stands beside them')
   return asOwner(place, LIVE, async (client) => {
     const wasThere = (await stateOf(client, set)) !== 'none'
     await client.query(`DROP SCHEMA IF EXISTS ${schemasOf(set).join(', ')} CASCADE`)

@@ -9,7 +9,7 @@ import { withReplicaSource } from '../../../projector/replay/replica-source.js'
 import { dropSet, type SetPlace } from '../../../projector/replay/set-place.js'
 import { boundText, parseBound, replayUntil } from '../../../projector/replay/until.js'
 import type { Bound } from '../../../projector/replay/within.js'
-import { LIVE, OLD, prefixOf, REPLAYED, type SetPrefix } from '../../../projector/schema-set.js'
+import { OLD, prefixOf, REPLAYED, type SetPrefix } from '../../../projector/schema-set.js'
 import { type Config, loadConfig } from '../../config.js'
 import { selfTest, sodiumSignatures } from '../../crypto/sodium.js'
 import { loadGenesis } from '../../registry/genesis.js'
@@ -91,7 +91,6 @@ async function run(options: ReplayOptions): Promise<void> {
 }
 
 async function drop(place: SetPlace, set: SetPrefix): Promise<void> {
-  if (set === LIVE) throw new Error('the live tables are not dropped: name a set that stands beside them')
   print((await dropSet(place, set)) ? `schemas ${set}… are deleted` : `there are no schemas ${set}…`)
 }
 
