@@ -1,8 +1,9 @@
 /** Compares what stands in the tables with the log, row by row, by the same pure core that made them. It changes nothing. */
 
-import pg from 'pg'
+import pg, { type ClientBase } from 'pg'
 import { type LaneRecord, laneRules } from '../infra/chain/lane-reader.js'
 import type { VerifierKey } from '../schemas/checkpoint/note.js'
+import { BugError } from '../schemas/errors.js'
 import type { LaneRules } from '../schemas/lane-fold.js'
 import type { RegistryState } from '../schemas/registry/state.js'
 import { type ChainAudit, channelsPart, type LaneEnd, laneParts, outsidePart } from './audit/chain.js'
@@ -70,7 +71,8 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const comparison = new Comparison(client, options.limit ?? 100)
     const cursors = await readCursors(client)
-    for await (const part of auditParts({ ...options, onBlocks: progressOf(options, comparison, cursors) }, cursors)) {
+    const shared = { now: () => databaseTime(client), onBlocks: progressOf(options, comparison, cursors) }
+    for await (const part of auditParts({ ...options, ...shared }, cursors)) {
       const before = comparison.differenceCount
       await part.compare(comparison, cursors)
       if (comparison.differenceCount > before) await options.onDifferent?.(part)
@@ -84,6 +86,8 @@ export async function audit(options: AuditOptions): Promise<AuditResult> {
 }
 
 export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' | 'verify' | 'witnesses'> {
+  /** PostgreSQL’s clock (`databaseTime`). */
+  now(): Promise<string>
   readonly windowEntries?: number
   readonly sliceRows?: number
   onBlocks(lane: number, height: bigint): void
@@ -93,8 +97,8 @@ export interface PartsOptions extends Pick<AuditOptions, 'source' | 'registry' |
 
 /** All parts of the tables, up to `cursors`, one after the other: the logs are read as they are asked for. */
 export async function* auditParts(options: PartsOptions, cursors: Cursors): AsyncGenerator<Part> {
-  const { registry, source, verify, witnesses = [] } = options
-  const chain: ChainAudit = { ...options, channels: new Map() }
+  const { registry, source, verify, now, witnesses = [] } = options
+  const chain: Omit<ChainAudit, 'readSince'> = { ...options, channels: new Map() }
   yield chainRowPart(registry)
   yield registryCursorPart(registry)
   yield* registryParts(registry, registrySize(registry, cursors))
@@ -102,8 +106,9 @@ export async function* auditParts(options: PartsOptions, cursors: Cursors): Asyn
   const ends: LaneEnd[] = []
   for (let lane = 0; lane < registry.lanes; lane++) {
     const cursorHeight = cursors.get(`chain/${lane}`)?.height ?? 0n
-    const { position } = yield* laneParts(chain, lane, source.chain(lane), cursorHeight)
-    ends.push({ rules, position, cursorHeight })
+    const readSince = await now()
+    const { position } = yield* laneParts({ ...chain, readSince }, lane, source.chain(lane), cursorHeight)
+    ends.push({ rules, position, cursorHeight, readSince })
   }
   for (const [lane, end] of ends.entries()) yield chainCursorPart(lane, end)
   yield outsidePart(ends)
@@ -112,11 +117,21 @@ export async function* auditParts(options: PartsOptions, cursors: Cursors): Asyn
     yield plainCursorPart(place)
     const { nextOffset } = plainCursorOf(cursors, place)
     const derived = place.source === 'checkpoints' ? new CheckpointAudit({ registry, verify, witnesses }) : undefined
-    yield* plainParts(place, await source.plain(place.source, place.lane), nextOffset, derived, options.isRestored)
+    const readSince = await now()
+    const log = { ...(await source.plain(place.source, place.lane)), readSince }
+    yield* plainParts(place, log, nextOffset, derived, options.isRestored)
   }
   yield plainOutsidePart(registry.lanes)
   yield otherCursorsPart(registry.lanes)
   yield referencesPart
+}
+
+/** PostgreSQL’s clock, to the microsecond. */
+export async function databaseTime(client: ClientBase): Promise<string> {
+  const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp()::text AS now')
+  const [row] = rows
+  if (row === undefined) throw new BugError('PostgreSQL does not say what time it is')
+  return row.now
 }
 
 const chainRowPart = ({ chainId, genesis, lanes, store }: RegistryState): Part => ({

@@ -1,23 +1,17 @@
 /** Tables that somebody changes, empties, or puts back as they were. */
-import pg from 'pg'
+import type pg from 'pg'
 import { urlOf } from '../../projector/migrate.js'
 import { runAudit } from '../cli/commands/audit.js'
 import { postgresAdminUrl } from '../services/postgres.js'
 import { DATABASE } from '../system/database-urls.js'
+import { asSuperuser } from '../testing/superuser.js'
 import { until } from '../testing/until.js'
 import { type Fault, lanesMoved, repairsSince, type World } from './world.js'
 
 const MINUTE = 60_000
 
-async function asSuperuser<T>({ config }: World, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: urlOf(postgresAdminUrl(config), DATABASE) })
-  await client.connect()
-  try {
-    return await use(client)
-  } finally {
-    await client.end()
-  }
-}
+const onTables = <T>({ config }: World, use: (client: pg.Client) => Promise<T>): Promise<T> =>
+  asSuperuser(urlOf(postgresAdminUrl(config), DATABASE), use)
 
 /** Some row of the table, by its place. */
 const someRow = (table: string): string => `ctid = (SELECT ctid FROM ${table} ORDER BY random() LIMIT 1)`
@@ -37,7 +31,7 @@ export const rowsAltered: Fault = {
   inject: async (world) => {
     const statement = world.random.pick(ALTERATIONS)
     const at = Date.now()
-    const { rowCount } = await asSuperuser(world, (client) => client.query(statement))
+    const { rowCount } = await onTables(world, (client) => client.query(statement))
     if (rowCount === 0) throw new Error(`no row to change: ${statement}`)
     await runAudit(world.config, 10, [])
     const isHealed = async () => (await repairsSince(world, 'reproject', at)) > 0
@@ -60,7 +54,7 @@ export const postgresEmptied: Fault = {
   kind: 'postgres-emptied',
   meaning: 'all tables are emptied: until all rows are there again',
   inject: async (world) => {
-    await asSuperuser(world, async (client) => client.query(`TRUNCATE ${(await tablesOf(client)).join(', ')}`))
+    await onTables(world, async (client) => client.query(`TRUNCATE ${(await tablesOf(client)).join(', ')}`))
     const at = Date.now()
     return { told: 'ledger and store', at, isHealed: untilReplayed(world, at) }
   },
@@ -72,7 +66,7 @@ const BLOCKS_AFTER = 5
 
 /** The rows of one moment, beside the tables, as a backup has them. */
 const backUp = (world: World): Promise<void> =>
-  asSuperuser(world, async (client) => {
+  onTables(world, async (client) => {
     await client.query(`DROP SCHEMA IF EXISTS ${BACKUP} CASCADE; CREATE SCHEMA ${BACKUP}`)
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
     for (const table of await tablesOf(client)) await client.query(`CREATE TABLE ${BACKUP}."${table}" AS TABLE ${table}`)
@@ -81,7 +75,7 @@ const backUp = (world: World): Promise<void> =>
 
 /** Instead of what the tables hold now. */
 const putBack = (world: World): Promise<void> =>
-  asSuperuser(world, async (client) => {
+  onTables(world, async (client) => {
     const tables = await tablesOf(client)
     await client.query('SET session_replication_role = replica; BEGIN')
     await client.query(`TRUNCATE ${tables.join(', ')}`)

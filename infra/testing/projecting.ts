@@ -10,7 +10,6 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { kafkaSource } from '../../projector/audit/kafka-source.js'
 import { type AuditResult, audit } from '../../projector/audit.js'
-import { withClient } from '../../projector/migrate.js'
 import { type RunningProjector, startProjector } from '../../projector/run.js'
 import { encodeRejection } from '../../schemas/records.js'
 import type { Finalized } from '../chain/lane-reader.js'
@@ -26,6 +25,7 @@ import { TestLane } from './final-blocks.js'
 import type { TestDatabase } from './postgres.js'
 import { type TestRegistry, testRegistry } from './registry.js'
 import { SignedMeter } from './signed-meters.js'
+import { asSuperuser } from './superuser.js'
 import { until } from './until.js'
 
 const LANES = 2
@@ -247,7 +247,7 @@ export class Projecting {
 
   /** As the superuser, in the projector's database or another. */
   asAdmin<T>(use: (client: pg.Client) => Promise<T>, url = this.parts.database.adminUrl): Promise<T> {
-    return withClient(url, use)
+    return asSuperuser(url, use)
   }
 
   /** Until every reading that was sent is in the tables, once, and the audit finds nothing. Nothing may be sent meanwhile. */

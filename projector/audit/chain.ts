@@ -28,6 +28,8 @@ const WINDOW_ENTRIES = 10_000
 const WINDOW_BYTES = 8 * 1024 * 1024
 
 export interface ChainAudit {
+  /** When the reading of the lane began (part.ts). */
+  readonly readSince: string
   readonly registry: RegistryState
   readonly verify: LaneRules['verify']
   /** Channels that came up, by their 8 bytes in hexadecimal. */
@@ -80,6 +82,7 @@ function blocksPart(audit: ChainAudit, lane: number, blocks: readonly Finalized[
     lane,
     subject: first === last ? `block ${first}` : `blocks ${first} to ${last}`,
     lock: { source: 'chain', lane },
+    readSince: audit.readSince,
     compare: async (comparison, cursors) => {
       const reached = cursors.get(`chain/${lane}`)?.height ?? 0n
       const written = blocks.filter(({ header }) => header.height <= reached)
@@ -132,6 +135,7 @@ export interface LaneEnd {
   readonly rules: LaneRules
   readonly position: LanePosition
   readonly cursorHeight: bigint
+  readonly readSince: string
 }
 
 /** Rows of lanes and heights that there are not. Where the log ends below the cursor, the rows between are named, and kept: whether
@@ -157,7 +161,7 @@ const KNOWN_CHANNELS = `channels.channel = ANY($1::int8[]) OR NOT EXISTS (
    WHERE EXISTS (SELECT FROM store.profiles i WHERE i.lane = n - 1 AND i.height > audited.height AND i.channel = channels.channel)
       OR EXISTS (SELECT FROM store.registers r WHERE r.lane = n - 1 AND r.height > audited.height AND r.channel = channels.channel))`
 
-export const channelsPart = ({ channels }: ChainAudit, ends: readonly LaneEnd[]): Part => ({
+export const channelsPart = ({ channels }: Pick<ChainAudit, 'channels'>, ends: readonly LaneEnd[]): Part => ({
   lane: -1,
   subject: 'channels',
   lock: { source: 'chain' },

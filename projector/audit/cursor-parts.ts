@@ -17,10 +17,10 @@ const ONE = 'source = $1 AND lane = $2'
 
 /** The cursor of a lane: where the fold ended that followed it. One that has moved meanwhile was written anew. */
 export function chainCursorPart(lane: number, end: LaneEnd): Part {
-  const { rules, position, cursorHeight } = end
+  const { rules, position, cursorHeight, readSince } = end
   const cursor = chainCursor(lane, position)
   return {
-    ...{ lane, subject: 'cursor of chain', lock: { source: 'chain', lane } },
+    ...{ lane, subject: 'cursor of chain', lock: { source: 'chain', lane }, readSince },
     compare: async (comparison, cursors) => {
       if ((cursors.get(`chain/${lane}`)?.height ?? 0n) !== cursorHeight) return
       await comparison.compare(CURSORS, [rowOf(cursor)], ONE, ['chain', lane])

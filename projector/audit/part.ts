@@ -14,6 +14,8 @@ export interface Part {
   readonly subject: string
   /** Cursors that must stand still while it is healed: then the projector writes nothing of it. No lane: all of the source. */
   readonly lock?: { readonly source: Source; readonly lane?: number }
+  /** When the reading of the log began that says what the rows must be, by PostgreSQL’s clock; undefined: they do not depend on when. */
+  readonly readSince?: string
   /** Compares what is there with what the log demands, as far as `cursors` say that it is written. */
   compare(comparison: Comparison, cursors: Cursors): Promise<void>
   /** The same part without the blocks of other heights. */

@@ -31,13 +31,14 @@ export function plainCursorOf(cursors: Cursors, { source, lane }: PlainPlace): C
 /** The rows of a plain topic. What the topic no longer keeps cannot be compared. `derived`: what else follows from the records. */
 export async function* plainParts(
   place: PlainPlace,
-  { low, records }: PlainLog,
+  { low, records, readSince }: PlainLog & Pick<Part, 'readSince'>,
   end: bigint,
   derived?: CheckpointAudit,
   isRestored?: () => Promise<boolean>,
 ): AsyncGenerator<Part> {
+  const dated = (part: Part): Part => ({ ...part, ...(readSince !== undefined && { readSince }) })
   const guarded = (part: Part, taken: readonly PlainRecord[], range: OffsetRange): Part =>
-    place.source === 'checkpoints' && isRestored !== undefined ? withoutHoles(part, taken, range, isRestored) : part
+    dated(place.source === 'checkpoints' && isRestored !== undefined ? withoutHoles(part, taken, range, isRestored) : part)
   let from = low
   let window: PlainRecord[] = []
   let bytes = 0
@@ -66,14 +67,14 @@ export async function* plainParts(
       : last
   }
   const beyond = derived?.beyond(end)
-  yield {
+  yield dated({
     ...{ lane: place.lane, subject: `rows beyond the end of ${place.source}`, lock: place },
     compare: async (comparison, cursors) => {
       const { nextOffset } = plainCursorOf(cursors, place)
       await compareRange(comparison, place, [], { from: nextOffset, until: BEYOND_ALL })
       await beyond?.(comparison, nextOffset)
     },
-  }
+  })
 }
 
 /** Rows of records that cannot be read in the topic any more are what it is restored from: they stay until it is. */

@@ -20,6 +20,7 @@ import { unfilled } from './0017-unfilled.js'
 import { between } from './0019-between.js'
 import { totals } from './0020-totals.js'
 import { unitNames } from './0021-unit-names.js'
+import { readSince } from './0022-read-since.js'
 
 /** In the order of their names. One that has run on somebody’s database is never changed: a new one follows it. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -44,6 +45,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0019-between': between,
   '0020-totals': totals,
   '0021-unit-names': unitNames,
+  '0022-read-since': readSince,
 }
 
 /** Compiled in: no file is looked for at run time. */

@@ -24,6 +24,7 @@ import { recover } from '../recover.js'
 import { RegistryRows } from '../registry-rows.js'
 import { auditMetrics } from './audit-metrics.js'
 import { ContinuousAudit, type ContinuousAuditOptions } from './continuous-audit.js'
+import { heal } from './heal.js'
 
 const MINUTE = 60_000
 const logged: { msg: string; level: number }[] = []
@@ -53,9 +54,12 @@ const plainLogs: Record<PlainSource, Buffer> = {
   repairs: encodeRepair(repair),
   checkpoints: Buffer.from('c'),
 }
+/** By how much the records stand further behind, and were appended later, than they were first. */
+let shift = 0
 const source: LogSource = {
   chain: async function* () {
-    for (const [i, value] of lane.log.entries()) yield { offset: BigInt(i), timestamp: 1_700_000_000_001 + i, value }
+    for (const [i, value] of lane.log.entries())
+      yield { offset: BigInt(i + shift), timestamp: 1_700_000_000_001 + i + shift, value }
   },
   plain: async (topic) => ({
     low: 0n,
@@ -314,6 +318,60 @@ test(
     const messages = logged.map(({ msg }) => msg)
     expect(messages).toContain('rows are not what the logs demand, and could not be healed')
     expect(messages).toContain('a round of the audit was cut off; it is begun again')
+  },
+  MINUTE,
+)
+
+/** As meterchain audit --repair does it. */
+const auditAndHeal = () =>
+  audit({
+    ...{ registry: registry.state, verify: sodiumSignatures.verify, databaseUrl: testDatabase.writerUrl, source },
+    onDifferent: async (part) => {
+      const tell = async (event: Repair) => void told.push(event)
+      await heal(part, { tell, by: 'operator', registryReached: async () => undefined, database })
+    },
+  })
+
+test(
+  'an audit that read a log before it was restored undoes nothing of what one has healed that read it since',
+  async () => {
+    let readings = 0
+    const restoredMeanwhile: LogSource = {
+      ...source,
+      chain: async function* (number) {
+        for await (const record of source.chain(number)) {
+          if (++readings === lane.log.length) {
+            shift = 1_000
+            await auditAndHeal()
+          }
+          yield record
+        }
+      },
+    }
+    startAudit({ source: restoredMeanwhile })
+    await rounds(3)
+    await running?.stop()
+    const places = await admin.query<{ first: string }>('SELECT min(log_offset) AS first FROM ledger.blocks')
+    expect(places.rows).toEqual([{ first: '1000' }])
+    expect(await metric('meterchain_audit_differences_total')).toBeGreaterThan(0)
+    expect(told.map(({ by, status, subject }) => [by, status, subject.replace(/\d+$/, 'n')])).toEqual([
+      ['operator', 'requested', 'blocks 1 to n'],
+      ['operator', 'completed', 'blocks 1 to n'],
+    ])
+    shift = 0
+    await auditAndHeal()
+    expect(told).toHaveLength(4)
+  },
+  MINUTE,
+)
+
+test(
+  'a time to come, of a clock that was turned back, keeps no audit from healing',
+  async () => {
+    await admin.query(`UPDATE ledger.cursors SET read_since = now() + interval '1 day'`)
+    await admin.query('DELETE FROM store.readings WHERE height = 3')
+    startAudit()
+    await untilTold('completed', 1)
   },
   MINUTE,
 )

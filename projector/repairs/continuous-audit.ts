@@ -5,7 +5,7 @@ import { TransientError } from '../../schemas/errors.js'
 import type { Repair } from '../../schemas/records.js'
 import { Comparison } from '../audit/comparison.js'
 import type { Part } from '../audit/part.js'
-import { auditParts, type LogSource, type PartsOptions } from '../audit.js'
+import { auditParts, databaseTime, type LogSource, type PartsOptions } from '../audit.js'
 import { readCursors } from '../cursors.js'
 import { isPassing } from '../database.js'
 import type { AuditMetrics } from './audit-metrics.js'
@@ -96,6 +96,7 @@ export class ContinuousAudit {
       {
         ...{ registry, verify, witnesses, source: pacedSource(source, this.#pace) },
         ...{ windowEntries: WINDOW_ENTRIES, sliceRows: SLICE_ROWS, onBlocks: () => undefined },
+        now: () => this.#patiently(() => this.#connection.snapshot(databaseTime)),
         ...(isRestored && { isRestored }),
       },
       cursors,

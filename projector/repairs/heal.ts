@@ -34,14 +34,14 @@ export interface Healed {
 const NAMED = 1_000
 const REGISTRY_DEADLINE_MILLIS = 10_000
 
-/** Compares the part once more, and heals it if it is wrong now too; undefined: it is not, somebody was faster. Tells both ends, also
- *  that of a repair that was cut off. */
+/** Compares the part once more, and heals it if it is wrong now too; undefined: it is not, or somebody who read the log later has healed
+ *  here since. Tells both ends, also that of a repair that was cut off. */
 export async function heal(part: Part, options: HealOptions): Promise<Healed | undefined> {
   const { database, tell, by } = options
   const began = Date.now()
   if (part.lock?.source === 'registry') await database.transaction((client) => reachRegistry(client, options))
   const found = await database.transaction((client) => confirm(client, part))
-  if (found.differenceCount === 0) return undefined
+  if (found === undefined || found.differenceCount === 0) return undefined
   const { lane, subject } = part
   const told = new ToldRepair({ kind: 'reproject', lane, subject, fault: 'rows-differ', by }, tell, began)
   const summary = found.summary()
@@ -68,36 +68,52 @@ async function reachRegistry(client: ClientBase, { registryReached }: HealOption
 /** Two that heal at one time would copy the same rows twice, where no cursor keeps them apart. */
 const ONE_HEALS = 0x6d63_6865
 
-/** Nobody else heals, and the cursors of the part stand still, until the transaction ends. */
-async function standStill(client: ClientBase, { lock }: Part): Promise<Cursors> {
+const CURSORS_OF = 'source = $1 AND ($2::int4 IS NULL OR lane = $2)'
+
+/** Nobody else heals, and the cursors of the part stand still, until the transaction ends. undefined: a log that was restored, or made
+ *  again, has its records at other places than before, and somebody who read it later than the part’s reader has healed by those: an
+ *  older reading must not undo that. A time to come, of a clock that was turned back, counts for nothing. */
+async function standStill(client: ClientBase, { lock, readSince }: Part): Promise<Cursors | undefined> {
   await client.query(`SET LOCAL TIME ZONE 'UTC'; SET LOCAL bytea_output = 'hex'`)
   await client.query('SELECT pg_advisory_xact_lock($1)', [ONE_HEALS])
-  if (lock !== undefined)
-    await client.query(
-      'SELECT FROM ledger.cursors WHERE source = $1 AND ($2::int4 IS NULL OR lane = $2) ORDER BY lane FOR UPDATE',
-      [lock.source, lock.lane ?? null],
+  if (lock !== undefined) {
+    const { rows } = await client.query<{ isNewer: boolean | null }>(
+      `SELECT read_since > $3::timestamptz AND read_since <= clock_timestamp() AS "isNewer"
+         FROM ledger.cursors WHERE ${CURSORS_OF} ORDER BY lane FOR UPDATE`,
+      [lock.source, lock.lane ?? null, readSince ?? null],
     )
+    if (rows.some(({ isNewer }) => isNewer)) return undefined
+  }
   return readCursors(client)
 }
 
-async function confirm(client: ClientBase, part: Part): Promise<Comparison> {
+async function confirm(client: ClientBase, part: Part): Promise<Comparison | undefined> {
   const cursors = await standStill(client, part)
+  if (cursors === undefined) return undefined
   const comparison = new Comparison(client, NAMED, true)
   await part.compare(comparison, cursors)
   return comparison
 }
 
+async function noteReading(client: ClientBase, { lock, readSince }: Part): Promise<void> {
+  if (lock === undefined || readSince === undefined) return
+  await client.query(`UPDATE ledger.cursors SET read_since = $3 WHERE ${CURSORS_OF}`, [lock.source, lock.lane ?? null, readSince])
+}
+
 /** Gives why not, where the log is not to be believed. */
 async function repair(client: ClientBase, part: Part, found: Comparison): Promise<string | undefined> {
   const cursors = await standStill(client, part)
+  if (cursors === undefined) throw new TransientError('somebody who read the log later has healed here meanwhile')
   const refused = await part.refusal?.(client)
   if (refused !== undefined) return refused
   if (part.heal === undefined) {
     const affected = part.narrowed?.(found.heights) ?? part
     await affected.compare(new Healing(client, 0, true), cursors)
+    await noteReading(client, part)
     return undefined
   }
   await part.heal(client, cursors)
+  await noteReading(client, part)
   const again = new Comparison(client, 1, true)
   await part.compare(again, await readCursors(client))
   if (again.differenceCount > 0) throw new BugError(`${part.subject} differs after its repair: ${again.summary()}`)
