@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { LaneReader } from '../infra/chain/lane-reader.js'
 import { TestLane } from '../infra/testing/lane.js'
+import { cases } from '../infra/testing/thorough.js'
 import { type ChainRecord, encodeBlock, encodeSignedVote } from '../schemas/records.js'
 import { AnchorFinder } from './anchor.js'
 
@@ -57,7 +58,7 @@ test('who takes up a lane from any part of its tail ends where a reader from the
       if (anchor === undefined) return
       expect(read(new LaneReader(3, lane.rules, anchor), log)).toEqual(whole)
     }),
-    { numRuns: 150 },
+    cases(150),
   )
 })
 

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../infra/testing/thorough.js'
 import { joinEntries } from '../schemas/records.js'
 import { FRAME_BYTES, type Pack, type Packable, Packer } from './pack.js'
 
@@ -47,6 +48,7 @@ test('nothing is lost, repeated or reordered; each pack is within its limits, an
         expect(key).toBe(meters.size === 1 ? items[0]?.meter : null)
       }
     }),
+    cases(100),
   )
 })
 

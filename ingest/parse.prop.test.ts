@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../infra/testing/thorough.js'
 import { accept } from './accept.js'
 import { MEDIA_TYPES, parse } from './parse.js'
 
@@ -13,7 +14,10 @@ function takeAny(type: (typeof MEDIA_TYPES)[keyof typeof MEDIA_TYPES], body: Buf
 }
 
 test('no bytes make the door throw', () => {
-  fc.assert(fc.property(mediaType, fc.uint8Array({ maxLength: 600 }), (type, bytes) => takeAny(type, Buffer.from(bytes))))
+  fc.assert(
+    fc.property(mediaType, fc.uint8Array({ maxLength: 600 }), (type, bytes) => takeAny(type, Buffer.from(bytes))),
+    cases(100),
+  )
 })
 
 test('no JSON makes the door throw', () => {
@@ -44,5 +48,8 @@ test('no JSON makes the door throw', () => {
     { requiredKeys: [] },
   )
   const value = fc.oneof(item, fc.array(item), fc.jsonValue())
-  fc.assert(fc.property(value, (any) => takeAny(MEDIA_TYPES.json, Buffer.from(JSON.stringify(any)))))
+  fc.assert(
+    fc.property(value, (any) => takeAny(MEDIA_TYPES.json, Buffer.from(JSON.stringify(any)))),
+    cases(100, 10),
+  )
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import avro from 'avsc'
 import fc from 'fast-check'
 import { mutated, valuesOf } from '../infra/testing/avro-arbitraries.js'
+import { cases } from '../infra/testing/thorough.js'
 import { AVRO_SCHEMAS, type Avro, PART_SCHEMAS } from './avsc.js'
 import { sliceItems, walkOf } from './canonical.js'
 
@@ -20,7 +21,7 @@ describe.each(schemas)('%s', (_, schema) => {
         expect(isCanonical(bytes)).toBe(true)
         expect(again(bytes).equals(bytes)).toBe(true)
       }),
-      { numRuns: 60 },
+      cases(60),
     )
   })
 
@@ -30,7 +31,7 @@ describe.each(schemas)('%s', (_, schema) => {
       fc.property(changed, (bytes) => {
         if (isCanonical(bytes)) expect(again(bytes).equals(bytes)).toBe(true)
       }),
-      { numRuns: 300 },
+      cases(300),
     )
   })
 
@@ -42,7 +43,7 @@ describe.each(schemas)('%s', (_, schema) => {
           if (isCanonical(bytes)) expect(again(bytes).equals(bytes)).toBe(true)
         },
       ),
-      { numRuns: 100 },
+      cases(100),
     )
   })
 
@@ -55,7 +56,7 @@ describe.each(schemas)('%s', (_, schema) => {
       fc.property(cut, (bytes) => {
         expect(walk(bytes, 0)).toBeLessThanOrEqual(bytes.length)
       }),
-      { numRuns: 100 },
+      cases(100),
     )
   })
 })
@@ -74,6 +75,7 @@ describe('items of an array of bytes, as slices', () => {
       fc.property(items, (each) => {
         expect(sliceItems(Buffer.concat([before, type.toBuffer(each)]), before.length)).toEqual(each)
       }),
+      cases(100),
     )
   })
 
@@ -85,7 +87,7 @@ describe('items of an array of bytes, as slices', () => {
         expect(found !== undefined).toBe(isCanonical(bytes, 0) === bytes.length)
         if (found !== undefined) expect(type.toBuffer(found).equals(bytes)).toBe(true)
       }),
-      { numRuns: 500 },
+      cases(500),
     )
   })
 })

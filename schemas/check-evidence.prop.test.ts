@@ -4,6 +4,7 @@ import { sodiumSignatures } from '../infra/crypto/sodium.js'
 import { TestCheckpointTopic } from '../infra/testing/checkpoint-topic.js'
 import { evidenceIn, evidenceOf, falseChain } from '../infra/testing/evidence.js'
 import { type TestRegistry, testRegistry } from '../infra/testing/registry.js'
+import { cases, isThorough } from '../infra/testing/thorough.js'
 import { checkEvidence } from './check-evidence.js'
 import { nobleSignatures } from './ed25519.js'
 import type { Evidence } from './evidence.js'
@@ -65,10 +66,10 @@ test('whatever is changed in evidence, it fails or shows the same', () => {
       if (checked.ok) expect({ ...checked.shown, registrySize: shown.registrySize }).toEqual(shown)
       else refused++
     }),
-    { numRuns: 600 },
+    cases(600),
   )
   // what may differ: of four signatures of an event one, and a registry size of no other authorities; a third of all places
-  expect(refused / runs).toBeGreaterThan(0.45)
+  if (isThorough) expect(refused / runs).toBeGreaterThan(0.45)
 })
 
 test('both implementations of the signatures agree on evidence', () => {
@@ -77,5 +78,8 @@ test('both implementations of the signatures agree on evidence', () => {
 })
 
 test('no value at all makes the check throw', () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => checkEvidence(value, registry.genesis, sodiumSignatures).ok === false))
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => checkEvidence(value, registry.genesis, sodiumSignatures).ok === false),
+    cases(100),
+  )
 })

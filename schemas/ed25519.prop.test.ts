@@ -4,6 +4,7 @@ import * as noble from '@noble/ed25519'
 import { sha512 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { newKeyPair, sign, sodiumSignatures } from '../infra/crypto/sodium.js'
+import { cases } from '../infra/testing/thorough.js'
 import { nobleSignatures } from './ed25519.js'
 
 noble.hashes.sha512 = sha512
@@ -41,7 +42,7 @@ describe('libsodium, noble and node:crypto agree', () => {
         expect(verdicts(signature, signed, publicKey)).toEqual([true, true, true])
         expect([sodiumSignatures.isValidKey(publicKey), nobleSignatures.isValidKey(publicKey)]).toEqual([true, true])
       }),
-      { numRuns: 30 },
+      cases(30),
     )
   })
 
@@ -54,7 +55,7 @@ describe('libsodium, noble and node:crypto agree', () => {
         all.writeUInt8(all.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3)
         expect(verdicts(all.subarray(32, 96), all.subarray(96), all.subarray(0, 32))).toEqual([false, false, false])
       }),
-      { numRuns: 100 },
+      cases(100),
     )
   })
 
@@ -64,7 +65,7 @@ describe('libsodium, noble and node:crypto agree', () => {
         expect(verdicts(signature, signed, publicKey)).toEqual([false, false, false])
         expect(sodiumSignatures.isValidKey(publicKey)).toBe(nobleSignatures.isValidKey(publicKey))
       }),
-      { numRuns: 200 },
+      cases(200),
     )
   })
 })

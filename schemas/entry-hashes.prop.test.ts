@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../infra/testing/thorough.js'
 import { entriesRoot, entryHash } from './entry-hashes.js'
 import { leafHash, merkleRoot } from './merkle.js'
 
@@ -14,5 +15,6 @@ test('the hash of each entry is its leaf hash, whether the root was asked for be
       expect(each()).toEqual(leaves)
       expect(() => entryHash(entries, entries.length)).toThrow(RangeError)
     }),
+    cases(100),
   )
 })

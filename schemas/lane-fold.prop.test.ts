@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type BlockRecord, TestLane } from '../infra/testing/lane.js'
+import { cases, isThorough } from '../infra/testing/thorough.js'
 import { hex } from './bytes.js'
 import { openAttempt, proposers } from './lane-candidates.js'
 import { type Applied, apply, type FinalBlock, type LaneState } from './lane-fold.js'
@@ -86,7 +87,7 @@ test('the fold is a pure function of the log: the same prefix gives the same sta
       expect(shown(second.state)).toBe(shown(whole.state))
       expect([...first.outcomes, ...second.outcomes].map(({ kind }) => kind)).toEqual(whole.outcomes.map(({ kind }) => kind))
     }),
-    { numRuns: 30 },
+    cases(30),
   )
 })
 
@@ -104,7 +105,7 @@ test('who starts from any final block and the offset of its certificate reaches 
         expect(shown(lane.fold(log.slice(offset + 1), bare).state)).toBe(whole)
       })
     }),
-    { numRuns: 30 },
+    cases(30),
   )
 })
 
@@ -145,9 +146,9 @@ test('fewer than a third false, the honest accepting one block of a height: no i
       // Appended again until nothing more becomes final: what came before its parent counts then.
       note(lane.fold([...shuffled, ...shuffled, ...shuffled].map(({ record }) => record)).outcomes)
     }),
-    { numRuns: 40 },
+    cases(40),
   )
-  expect(finals).toBeGreaterThan(50)
+  if (isThorough) expect(finals).toBeGreaterThan(50)
 })
 
 test('appending again whatever a log holds, after its end, never takes a final block back', () => {
@@ -160,6 +161,6 @@ test('appending again whatever a log holds, after its end, never takes a final b
       if (again.state.final.height === state.final.height)
         expect(shown(again.state.final as never)).toBe(shown(state.final as never))
     }),
-    { numRuns: 20 },
+    cases(20),
   )
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
+import { cases } from '../infra/testing/thorough.js'
 import { hex } from './bytes.js'
 import {
   consistencyProof,
@@ -92,7 +93,7 @@ describe('the tree is the one that RFC 6962 defines', () => {
         expect(hex(merkleRoot(buffers.map(leafHash)))).toBe(hex(mth(buffers)))
         expect(hex(root(list.length, treeOf(buffers.map(leafHash))))).toBe(hex(mth(buffers)))
       }),
-      { numRuns: 50 },
+      cases(50),
     )
   })
 })
@@ -115,6 +116,7 @@ describe('a changed proof is rejected', () => {
         expect(verifyInclusion(leaf, index, size, proof.toSpliced(node, 0, head), head)).toBe(false)
         if (proof.length > 1) expect(verifyInclusion(leaf, index, size, [...proof].reverse(), head)).toBe(false)
       }),
+      cases(100),
     )
   })
 
@@ -147,6 +149,7 @@ describe('a changed proof is rejected', () => {
         expect(verifyConsistency(old, root(old), size, root(size), proof.toSpliced(node, 1))).toBe(false)
         expect(verifyConsistency(old, root(old), size, root(size), proof.toSpliced(node, 0, root(old)))).toBe(false)
       }),
+      cases(100),
     )
   })
 

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { deliver, linked } from '../infra/testing/linked-readings.js'
+import { cases } from '../infra/testing/thorough.js'
 import { LIMITS } from './limits.js'
 import { advance, type MeterState, NEW_METER } from './meter-chain.js'
 
@@ -28,6 +29,7 @@ test('any order of delivery ends, with resends from the lower border, in the sta
       for (const sequence of sequences) state = deliver([links[sequence - 1]], state).state
       expect(resend(state, links)).toEqual(deliver(links).state)
     }),
+    cases(100),
   )
 })
 
@@ -54,6 +56,7 @@ test('a reading counts once: whatever comes, in whatever order and however often
       expect(new Set(counted).size).toBe(counted.length)
       expect(state.sequence).toBe(Math.max(0, ...counted))
     }),
+    cases(100),
   )
 })
 
@@ -78,5 +81,6 @@ test('gaps rise, do not touch, hold only what does not count, and are at most ei
         expect(state.gaps.length).toBeLessThanOrEqual(LIMITS.gapsPerMeter)
       }
     }),
+    cases(100),
   )
 })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../infra/testing/thorough.js'
 import { fromHex } from './bytes.js'
 import { laneOf, murmur2 } from './murmur2.js'
 
@@ -31,7 +32,7 @@ describe('a meter has the lane that Kafka gives it', () => {
       fc.property(fc.uint8Array({ maxLength: 70 }), (bytes) => {
         expect(murmur2(bytes)).toBe(kafkaMurmur2(Buffer.from(bytes)))
       }),
-      { numRuns: 1000 },
+      cases(1000),
     )
   })
 
@@ -40,6 +41,7 @@ describe('a meter has the lane that Kafka gives it', () => {
       fc.property(fc.string({ unit: 'grapheme', maxLength: 64 }), fc.integer({ min: 1, max: 200 }), (text, lanes) => {
         expect(laneOf(text, lanes)).toBe((kafkaMurmur2(Buffer.from(text)) & 0x7fffffff) % lanes)
       }),
+      cases(100),
     )
   })
 })

@@ -5,6 +5,7 @@ import { TestChain, variedChain } from '../infra/testing/chain.js'
 import { type Json, mutate, placesOf, replaceAt } from '../infra/testing/json-mutation.js'
 import { proofOf } from '../infra/testing/proofs.js'
 import { testAuthorityKey, testKeyPair } from '../infra/testing/registry.js'
+import { cases, isThorough } from '../infra/testing/thorough.js'
 import { nobleSignatures } from './ed25519.js'
 import { checkProof } from './proof.js'
 
@@ -57,10 +58,10 @@ test('whatever is changed in a proof, it fails or proves the same', () => {
       if (checked.ok) expect(checked.proved).toEqual(proved)
       else refused++
     }),
-    { numRuns: 1500 },
+    cases(1500, 150),
   )
   // what may differ: signatures beyond those needed, an empty list turned round, the case of hexadecimal digits
-  expect(refused / runs).toBeGreaterThan(0.85)
+  if (isThorough) expect(refused / runs).toBeGreaterThan(0.85)
 })
 
 test('both implementations of the signatures agree on proofs', () => {
@@ -70,5 +71,8 @@ test('both implementations of the signatures agree on proofs', () => {
 
 test('no value at all makes the check throw', () => {
   const { genesis } = changes.registry
-  fc.assert(fc.property(fc.jsonValue(), (value) => checkProof(value, genesis, sodiumSignatures).ok === false))
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => checkProof(value, genesis, sodiumSignatures).ok === false),
+    cases(100),
+  )
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { mutated } from '../infra/testing/avro-arbitraries.js'
 import { hourOf } from '../infra/testing/signed-meters.js'
+import { cases } from '../infra/testing/thorough.js'
 import { ZERO_HASH } from './hash.js'
 import { LIMITS } from './limits.js'
 import { checkReading, readEntry, readMeasured } from './reading.js'
@@ -111,7 +112,7 @@ describe('an entry', () => {
         const { previous: _link, ...reading } = read.signed.reading
         expect(readMeasured(bytes)).toEqual({ ok: true, reading })
       }),
-      { numRuns: 500 },
+      cases(500),
     )
   })
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { PendingRecord } from '../infra/chain/lane-feeds.js'
 import { TestLane } from '../infra/testing/lane.js'
+import { cases } from '../infra/testing/thorough.js'
 import { waitMillis } from '../schemas/consensus/timing.js'
 import { sha256 } from '../schemas/hash.js'
 import { openAttempt, proposers } from '../schemas/lane-candidates.js'
@@ -114,5 +115,6 @@ test('who seals when its wait is over is never early, whatever went void before'
       const rank = rankOf(me, state, set, chainId)
       expect(found(check(made, { rank, parentAt: since, now: sealedAt, appendedAt: sealedAt }))).toBe('right')
     }),
+    cases(100),
   )
 })

@@ -5,6 +5,7 @@ import { readEntry } from '../../schemas/reading.js'
 import { signaturePart, signedPart, splitEntries } from '../../schemas/records.js'
 import { messageBuilder, TAGS } from '../../schemas/tags.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
+import { slowTest } from '../testing/thorough.js'
 import { Fleet, INTERVALS, type Queue } from './fleet.js'
 
 const CHAIN_ID = Buffer.alloc(32, 5)
@@ -51,7 +52,7 @@ describe('the load', () => {
     for (const { body, sampled } of fleet.queues(5, 1, 2).flat()) expect(sampled).toEqual([leafHash(body)])
   })
 
-  test('tells how far signing is', () => {
+  slowTest('tells how far signing is', () => {
     const told: number[] = []
     new Fleet(CHAIN_ID, 'r', 2).queues(2_500, 500, 2, (done) => told.push(done))
     expect(told).toEqual([1_000, 2_000])

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../testing/thorough.js'
 import { percentile, spreadOf } from './percentile.js'
 
 describe('the nearest-rank percentile', () => {
@@ -27,6 +28,7 @@ describe('the nearest-rank percentile', () => {
         expect(values.filter((value) => value <= found).length).toBeGreaterThanOrEqual(needed)
         expect(values.filter((value) => value < found).length).toBeLessThan(needed)
       }),
+      cases(100),
     )
   })
 })

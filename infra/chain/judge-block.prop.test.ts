@@ -8,6 +8,7 @@ import { signedMessage, TAGS } from '../../schemas/tags.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { applyEvent, testRegistry } from '../testing/registry.js'
 import { hourOf, SignedMeter } from '../testing/signed-meters.js'
+import { cases } from '../testing/thorough.js'
 import { adoptVerdict, type JudgeSource, judgeBlock } from './judge-block.js'
 
 const ledger = testRegistry({ meters: 3, lanes: 1 })
@@ -118,7 +119,7 @@ describe('a final verdict that is taken over', () => {
         const adopted = adoptVerdict(second, judged.notCounted, source(judgedFirst.states))
         expect(adopted).toEqual({ ...judged, differences: [] })
       }),
-      { numRuns: 60 },
+      cases(60),
     )
   })
 

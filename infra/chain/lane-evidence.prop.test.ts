@@ -5,6 +5,7 @@ import { EVIDENCE_EACH, type Evidence } from '../../schemas/evidence.js'
 import type { FinalBlock } from '../../schemas/lane-fold.js'
 import { type ChainRecord, decodeChainRecord, encodeBlock, encodeSignedVote, type SignedVote } from '../../schemas/records.js'
 import { type BlockRecord, TestLane } from '../testing/lane.js'
+import { cases, isThorough } from '../testing/thorough.js'
 import { type Certified, LaneEvidence } from './lane-evidence.js'
 import { type Finalized, LaneReader, type LaneRecord } from './lane-reader.js'
 
@@ -116,7 +117,7 @@ test('whatever is signed, evidence is sound and bounded, misses no contradiction
         expect(finalsOf(reader, log.slice(Number(each.nextOffset)))).toEqual(whole.slice(i + 1))
       }
     }),
-    { numRuns: 150 },
+    cases(150, 20),
   )
-  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0)
+  if (isThorough) for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0)
 })

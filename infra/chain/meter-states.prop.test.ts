@@ -9,6 +9,7 @@ import { laneGenesis } from '../../schemas/lane-fold.js'
 import { LIMITS } from '../../schemas/limits.js'
 import { type MeterState, NEW_METER } from '../../schemas/meter-chain.js'
 import { flipBit } from '../testing/chain.js'
+import { cases } from '../testing/thorough.js'
 import { CorruptStateError } from './checked-store.js'
 import { inspectStates } from './inspect-states.js'
 import { decodeMeterState, encodeMeterState, MeterStates } from './meter-states.js'
@@ -24,7 +25,10 @@ const state: fc.Arbitrary<MeterState> = fc.record({
 
 describe('a meter’s state in bytes', () => {
   test('is read as it was written', () =>
-    fc.assert(fc.property(state, (each) => expect(decodeMeterState('m', encodeMeterState('m', each))).toEqual(each))))
+    fc.assert(
+      fc.property(state, (each) => expect(decodeMeterState('m', encodeMeterState('m', each))).toEqual(each)),
+      cases(100),
+    ))
 
   test('with any bit changed, cut short, or under another meter is not taken', () =>
     fc.assert(
@@ -38,6 +42,7 @@ describe('a meter’s state in bytes', () => {
         ] as const)
           expect(() => decodeMeterState(meter, value)).toThrow(CorruptStateError)
       }),
+      cases(100),
     ))
 })
 

@@ -9,6 +9,7 @@ import { RegistryState } from '../../schemas/registry/state.js'
 import { sodiumSignatures } from '../crypto/sodium.js'
 import { applyEvent, enrolTestMeters, testGenesis, testMeter, testRegistry } from '../testing/registry.js'
 import { eventOf, everythingOf, step } from '../testing/registry-arbitraries.js'
+import { cases } from '../testing/thorough.js'
 import { LmdbRegistryStore } from './lmdb-registry-store.js'
 
 let folder: string
@@ -52,7 +53,7 @@ test('disk and memory fold any log to the same state, also after it was opened a
       expect(everythingOf(again)).toEqual(everythingOf(memory))
       expect(again.chainId).toEqual(memory.chainId)
     }),
-    { numRuns: 25 },
+    cases(25, 2),
   )
 })
 

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { decodeRegistryEvent, type EventSignature } from '../../schemas/records.js'
 import { enrolTestMeters, testAuthorityKey, testMeter, testRegistry } from '../testing/registry.js'
 import { step } from '../testing/registry-arbitraries.js'
+import { cases } from '../testing/thorough.js'
 import { dryRun, signersOf } from './dry-run.js'
 import {
   assertUsable,
@@ -34,6 +35,7 @@ test('a file says what was proposed, byte for byte', () => {
       expect(parseProposal(text)).toEqual(given)
       expect(parseProposal(text.replaceAll('\n', '\r\n'))).toEqual(given)
     }),
+    cases(100),
   )
 })
 
@@ -70,7 +72,7 @@ test('a changed file is refused, or carries one signature less: never another ev
       expect(before.holding).toEqual(expect.arrayContaining([...tally.holding]))
       if (tally.holding.length === before.holding.length) expect(changed.trim()).toBe(text.trim())
     }),
-    { numRuns: 1_000 },
+    cases(1_000),
   )
 }, 60_000)
 
@@ -83,6 +85,7 @@ test('whoever writes another body or another chain into the file takes every sig
       const { tally } = dryRun(state, parseProposal(formatProposal(altered)))
       expect(tally).toMatchObject({ holding: [], weight: 0, isEnough: false })
     }),
+    cases(100),
   )
 })
 
@@ -108,6 +111,7 @@ describe('merging', () => {
           expect(all.signatures.map(({ signer }) => signer)).toEqual([...signers].sort())
         },
       ),
+      cases(100),
     )
   })
 
@@ -120,6 +124,7 @@ describe('merging', () => {
         const read = parseProposal(formatProposal(withSignatures(proposalOf(chainId, bodyBytes, forged), good)))
         expect(dryRun(state, read)).toMatchObject({ counts: true, tally: { weight: 3, isEnough: true, holding: good } })
       }),
+      cases(100),
     )
   })
 })
@@ -141,5 +146,6 @@ test('what the dry run says is what the registry does', () => {
       for (const [id, record] of changes?.meters ?? []) expect(fresh.store.meter(id)).toEqual(record)
       expect(new Set(signersOf(fresh, fresh.size - 1))).toEqual(new Set(signers.map(({ id }) => id)))
     }),
+    cases(100),
   )
 })

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { variedChain } from '../testing/chain.js'
 import { copyLog } from '../testing/log-copies.js'
+import { cases } from '../testing/thorough.js'
 import { dump } from './dump.js'
 import { decodeRecord, encodeRecord } from './dump-format.js'
 import { dumpSource } from './dump-source.js'
@@ -108,6 +109,7 @@ test('any record comes back from its bytes', () => {
       expect(decodeRecord(Buffer.concat([encoded, after]))).toEqual({ record: each, length: encoded.length })
       for (const length of [0, 3, encoded.length - 1]) expect(decodeRecord(encoded.subarray(0, length))).toBeUndefined()
     }),
+    cases(100),
   )
 })
 

@@ -5,6 +5,7 @@ import { encodeCosignature } from '../../schemas/records.js'
 import { TestChain } from '../testing/chain.js'
 import { rewrite } from '../testing/log-copies.js'
 import { TestCheckpoints } from '../testing/test-checkpoints.js'
+import { slowTest } from '../testing/thorough.js'
 import { describeFault } from './fault.js'
 import { resultLines } from './report.js'
 import type { Skip } from './skips.js'
@@ -125,7 +126,7 @@ describe('signatures', () => {
   })
 })
 
-test('a signature again, after many checkpoints more, is no sign of another log', async () => {
+slowTest('a signature again, after many checkpoints more, is no sign of another log', async () => {
   chain = new TestChain({ authorities: 1, lanes: 1 })
   checkpoints = new TestCheckpoints(chain)
   const grown = () => {

@@ -7,6 +7,7 @@ import { splitEntries } from '../../schemas/records.js'
 import { addFaultyEntries, framed, TestChain, variedChain } from '../testing/chain.js'
 import { flipAt, rewrite } from '../testing/log-copies.js'
 import { testAuthorityKey, testGenesis } from '../testing/registry.js'
+import { slowTest } from '../testing/thorough.js'
 import { describeFault } from './fault.js'
 import { describeSkip } from './skips.js'
 import { otherTip, tipsOf } from './tips.js'
@@ -160,20 +161,24 @@ test('readings whose partition was lost: blocks of the epoch before are not comp
   expect(skips).toEqual([])
 })
 
-test('a block of more entries than allowed is a fault unless it is one record', async () => {
-  const chain = new TestChain({ lanes: 1, meters: 1 })
-  const meter = chain.meter('meter-1')
-  for (let record = 0; record < 11; record++)
-    chain.append(
-      0,
-      Array.from({ length: 1_000 }, () => meter.next()),
-    )
-  chain.finalizeAll()
-  expect((await verifyChain(chain)).fault).toMatchObject({
-    height: 1n,
-    reason: '11000 entries are more than 10000, of 11 records',
-  })
-}, 30_000)
+slowTest(
+  'a block of more entries than allowed is a fault unless it is one record',
+  async () => {
+    const chain = new TestChain({ lanes: 1, meters: 1 })
+    const meter = chain.meter('meter-1')
+    for (let record = 0; record < 11; record++)
+      chain.append(
+        0,
+        Array.from({ length: 1_000 }, () => meter.next()),
+      )
+    chain.finalizeAll()
+    expect((await verifyChain(chain)).fault).toMatchObject({
+      height: 1n,
+      reason: '11000 entries are more than 10000, of 11 records',
+    })
+  },
+  30_000,
+)
 
 test('the meter’s own chain goes on across blocks', async () => {
   const chain = smallChain()

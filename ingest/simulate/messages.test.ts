@@ -13,7 +13,7 @@ const textOf = (all: Iterable<Message>) =>
   JSON.stringify([...all], (_key, value) => (value?.type === 'Buffer' ? Buffer.from(value.data).toString('hex') : value))
 
 /** Watt-hours of all households in the hours of these days. */
-function energy(days: readonly string[], hours: readonly number[], households = 60): number {
+function energy(days: readonly string[], hours: readonly number[], households = 30): number {
   let sum = 0
   for (const day of days)
     for (const hour of hours)
@@ -88,7 +88,7 @@ test('the shape is plausible: evenings above nights, winters above summers, some
   const summer = ['2024-07-15', '2024-07-17', '2024-07-20']
   expect(energy(winter, hours)).toBeGreaterThan(1.15 * energy(summer, hours))
   const year = Array.from({ length: 12 }, (_, month) => `2024-${String(month + 1).padStart(2, '0')}-15`)
-  const kwhOfYear = (energy(year, hours) / 60 / 1000 / 12) * 365
+  const kwhOfYear = (energy(year, hours) / 30 / 1000 / 12) * 365
   expect(kwhOfYear).toBeGreaterThan(2_000)
   expect(kwhOfYear).toBeLessThan(7_000)
 })

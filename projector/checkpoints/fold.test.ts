@@ -3,6 +3,7 @@ import { OPEN_HEADS } from '../../infra/checkpoints/open-heads.js'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { TestCheckpointTopic } from '../../infra/testing/checkpoint-topic.js'
 import { testRegistry } from '../../infra/testing/registry.js'
+import { slowTest } from '../../infra/testing/thorough.js'
 import { CheckpointFold, type CheckpointRows, noRows } from './fold.js'
 import { foldRecord } from './tables.js'
 
@@ -17,7 +18,7 @@ async function rowsOf(topic: TestCheckpointTopic): Promise<CheckpointRows> {
   return rows
 }
 
-test('a checkpoint may be signed until a thousand others are final', async () => {
+slowTest('a checkpoint may be signed until a thousand others are final', async () => {
   const topic = new TestCheckpointTopic(registry)
   const heads = Array.from({ length: OPEN_HEADS + 1 }, () => topic.cover())
   for (const head of heads.slice(0, 3)) topic.sign(head, authority.id, authority)

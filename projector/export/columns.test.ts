@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../../infra/testing/thorough.js'
 import { cellOf, columnOf, expressionOf, textOf } from './columns.js'
 
 const column = (type: string) => columnOf('each', type, '')
@@ -28,6 +29,7 @@ describe('a column of a view', () => {
         if (scaled < 10n ** 38n && scaled > -(10n ** 38n)) expect(cell()).toBe(scaled)
         else expect(cell).toThrow('Parquet files of ours hold decimals of 38 digits')
       }),
+      cases(100),
     )
   })
 

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../../infra/testing/thorough.js'
 import type { BlockRows, Series } from '../project.js'
 import type { ReadingRow } from '../rows/tables.js'
 import { ARRIVALS } from './arrivals.js'
@@ -67,5 +68,6 @@ test('any profiles: the same as counting interval by interval', () => {
         }
       expect(rowsOf(all)).toEqual([...counted].map(([day, numbers]) => [0, 7n, day, ...numbers]))
     }),
+    cases(100),
   )
 })

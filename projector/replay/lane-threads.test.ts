@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { loadConfig } from '../../infra/config.js'
+import { cases } from '../../infra/testing/thorough.js'
 import { until } from '../../infra/testing/until.js'
 import { LaneThreads, lanesOfThreads } from './lane-threads.js'
 
@@ -13,6 +14,7 @@ test('each lane is one thread’s, and threads have as many as each other, or on
       const counts = dealt.map(({ length }) => length)
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
     }),
+    cases(100),
   )
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../../infra/testing/thorough.js'
 import { hex } from '../bytes.js'
 import { sha256 } from '../hash.js'
 import { leafHash, MemoryNodeStore, merkleRoot, rootAt, treeOf } from '../merkle.js'
@@ -80,5 +81,6 @@ test('a log taken up again from its peaks has the root of the whole tree', () =>
       expect(hex(head.root)).toBe(hex(rootAt(treeOf(entries.map(leafHash)), entries.length)))
       expect(resumed.tips.get(0)?.height ?? 0n).toBe(BigInt(entries.length))
     }),
+    cases(100),
   )
 })

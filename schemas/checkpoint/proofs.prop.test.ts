@@ -5,6 +5,7 @@ import { TestChain } from '../../infra/testing/chain.js'
 import { TestCheckpoints } from '../../infra/testing/checkpoint-proofs.js'
 import { type Json, mutate, placesOf, replaceAt } from '../../infra/testing/json-mutation.js'
 import { testAuthorityKey, testKeyPair } from '../../infra/testing/registry.js'
+import { cases, isThorough } from '../../infra/testing/thorough.js'
 import { checkProof } from '../proof.js'
 import { checkConsistency, checkInclusion, checkMeterKey } from './check-proofs.js'
 import { proveConsistency, proveInclusion } from './prove.js'
@@ -72,9 +73,9 @@ test('whatever is changed in a proof of a checkpoint, it fails or proves the sam
       if (checked.ok) expectSame(checked.proved, proved)
       else refused++
     }),
-    { numRuns: 1000 },
+    cases(1000),
   )
-  expect(refused / runs).toBeGreaterThan(0.75)
+  if (isThorough) expect(refused / runs).toBeGreaterThan(0.75)
 })
 
 test('no bit of a note can change', () => {
@@ -91,10 +92,13 @@ test('no bit of a note can change', () => {
         expect(check(changed)).toMatchObject({ ok: false })
       }
     }),
-    { numRuns: 300 },
+    cases(300),
   )
 })
 
 test('no value at all makes a check throw', () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => SAMPLES.every(({ check }) => !check(value).ok)))
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => SAMPLES.every(({ check }) => !check(value).ok)),
+    cases(100),
+  )
 })

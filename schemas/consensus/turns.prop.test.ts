@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../../infra/testing/thorough.js'
 import { LIMITS } from '../limits.js'
 import { isQuorum, totalWeight, turnOrder } from './turns.js'
 
@@ -25,6 +26,7 @@ test('everybody with weight has just one place in the order, and it is the same 
       expect([...order].sort()).toEqual(members)
       expect(turnOrder({ ...set, authorities: [...set.authorities], hash: Buffer.from(set.hash) }, { ...turn })).toEqual(order)
     }),
+    cases(100),
   )
 })
 
@@ -37,6 +39,7 @@ test('with proof of authority, of any n heights in a row each is in turn once', 
       )
       expect(new Set(first).size).toBe(members.length)
     }),
+    cases(100),
   )
 })
 
@@ -63,6 +66,6 @@ test('two sets of more than two thirds share more than a third of the weight', (
         expect(3 * weigh((i) => a[i] && b[i])).toBeGreaterThan(total)
       },
     ),
-    { numRuns: 30 },
+    cases(30),
   )
 })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { testGenesis, testRegistry } from '../../infra/testing/registry.js'
 import { eventOf, everythingOf, type Step, step } from '../../infra/testing/registry-arbitraries.js'
+import { cases } from '../../infra/testing/thorough.js'
 import { nobleSignatures } from '../ed25519.js'
 import { decodeRegistryEvent, encodeRegistryEvent, type RegistryEvent } from '../records.js'
 import { MemoryRegistryStore } from './memory-store.js'
@@ -38,7 +39,7 @@ test('what is skipped, wherever it stands, changes nothing', () => {
       }
       expect(everythingOf(littered)).toEqual(everythingOf(clean))
     }),
-    { numRuns: 60 },
+    cases(60),
   )
 })
 
@@ -58,7 +59,7 @@ test('facts as of a size are the same, whatever came after', () => {
       for (const event of logOf(steps)) if (state.apply(event).counted) seen.push(factsAt(state.size))
       expect(seen.map((_, index) => factsAt(index + 1))).toEqual(seen)
     }),
-    { numRuns: 40 },
+    cases(40),
   )
 })
 
@@ -73,7 +74,7 @@ test('weights stay within the limits, and somebody always has some', () => {
         expect(authorities.map(({ id }) => id)).toEqual(authorities.map(({ id }) => id).sort())
       }
     }),
-    { numRuns: 40 },
+    cases(40),
   )
 })
 
@@ -85,7 +86,7 @@ test('an independent implementation of the signatures folds to the same state', 
       for (const event of logOf(steps)) expect(noble.apply(event)).toEqual(native.apply(event))
       expect(everythingOf(noble)).toEqual(everythingOf(native))
     }),
-    { numRuns: 8 },
+    cases(8),
   )
 })
 

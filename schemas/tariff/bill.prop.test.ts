@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { timeZoneDocument } from '../../infra/registry/time-zone-document.js'
+import { cases } from '../../infra/testing/thorough.js'
 import { dateOf, dateText, dayOf, dayOfDate, weekdayOf } from './civil.js'
 import type { IntervalPlan } from './document.js'
 import { decimalText, rounded } from './money.js'
@@ -23,6 +24,7 @@ test('days and dates are those of the platform, from 1970 to 9999', () => {
       expect(dayOfDate(dateText(dateOf(day)))).toBe(day)
       expect(weekdayOf(day) % 7).toBe(date.getUTCDay())
     }),
+    cases(100),
   )
 })
 
@@ -36,6 +38,7 @@ test('local time is that of the platform’s zones', () => {
       const clock = new Date(local.second * 1000).toISOString().slice(11, 19)
       expect(`${dateText(dateOf(local.day))} ${clock}`).toBe(formats.get(zone)?.format(at * 1000))
     }),
+    cases(100),
   )
 })
 
@@ -87,6 +90,7 @@ test('the zones of a day part it: each minute is in the zone of the first window
       const expected = windows.find(({ holds }) => holds)?.zone ?? 0
       expect(zoneAt(each, [], 0, { day: 15_000, second })).toBe(expected)
     }),
+    cases(100),
   )
 })
 
@@ -101,5 +105,6 @@ test('rounding is to the nearest, halves away from zero, and odd in its argument
       if (2n * rest === unit) expect(value < 0n).toBe(true)
       expect(BigInt(decimalText(value, digits).replace('.', ''))).toBe(value)
     }),
+    cases(100),
   )
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { type Json, mutate, placesOf, replaceAt } from '../../infra/testing/json-mutation.js'
+import { cases, isThorough } from '../../infra/testing/thorough.js'
 import { BillVectorChain, billChain, DIALS, sixHours, usagePoint } from '../../infra/testing/vectors/bill-chain.js'
 import type { BillProof } from './bill-proof-format.js'
 import { checkBill } from './check-bill.js'
@@ -293,7 +294,7 @@ test('whatever is changed in the proof of a bill, it fails or proves the same bi
         expect({ lines, totals }).toEqual({ lines: bill.lines, totals: bill.totals })
       } else refused++
     }),
-    { numRuns: 150 },
+    cases(150),
   )
-  expect(refused / runs).toBeGreaterThan(0.9)
+  if (isThorough) expect(refused / runs).toBeGreaterThan(0.9)
 })

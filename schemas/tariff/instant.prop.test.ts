@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { cases } from '../../infra/testing/thorough.js'
 import { instantOf } from './instant.js'
 
 const digits = (value: number, count = 2) => String(value).padStart(count, '0')
@@ -75,6 +76,7 @@ test('what toISOString writes is read back, with any offset', () => {
       expect(instantOf(local)).toBe(at)
       expect(instantOf(new Date(at).toISOString().slice(0, 10))).toBe(Math.floor(at / 86_400_000) * 86_400_000)
     }),
+    cases(100),
   )
 })
 
@@ -87,6 +89,6 @@ test('a day is taken where its month has it, and nowhere else', () => {
       for (const text of [date, `${date}T12:00Z`, `${date}T12:00:00-05:00`])
         expect([text, instantOf(text) !== undefined]).toEqual([text, isReal])
     }),
-    { numRuns: 2_000 },
+    cases(2_000),
   )
 })

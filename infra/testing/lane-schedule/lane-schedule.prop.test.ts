@@ -16,7 +16,7 @@ import { accept, judge, LANE, REGISTRY, type World } from './world.js'
 // how many of each kind; where it is not said, a few for daily work, more in `make test`, thousands in `make schedules`, which CI runs, and in
 // `make test-full`.
 const isFull = process.env.METERCHAIN_TEST_FULL === 'true'
-const SCHEDULES = Number(process.env.LANE_SCHEDULES ?? (isFull ? 2_000 : isThorough ? 70 : 20))
+const SCHEDULES = Number(process.env.LANE_SCHEDULES ?? (isFull ? 2_000 : isThorough ? 70 : 10))
 const DEADLINE_MILLIS = 60_000 + SCHEDULES * 300
 
 const weighed = (weights: readonly number[], wanted: readonly (Manner | undefined)[]): ReadonlyMap<number, Manner> => {

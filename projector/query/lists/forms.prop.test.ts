@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
+import { cases } from '../../../infra/testing/thorough.js'
 import { cursorOf, keyOf } from './cursor.js'
 import { csvHeader, csvLine, formatFor, jsonLine, objectOf } from './formats.js'
 import { jsonOf } from './kinds.js'
@@ -30,6 +31,7 @@ test('whatever stands in a row, CSV and NDJSON give it back, one record each', (
       for (const line of lines) expect(line.indexOf('\n')).toBe(line.length - 1)
       expect(lines.map((line) => JSON.parse(line))).toEqual(rows.map((row) => objectOf(COLUMNS, row)))
     }),
+    cases(100),
   )
 })
 
@@ -51,8 +53,12 @@ test('a cursor gives its key back, and nothing else is one', () => {
         expect(keyOf(cursor, key.length + 1)).toBeUndefined()
       },
     ),
+    cases(100),
   )
-  fc.assert(fc.property(fc.base64String(), (text) => keyOf(text, 2) === undefined))
+  fc.assert(
+    fc.property(fc.base64String(), (text) => keyOf(text, 2) === undefined),
+    cases(100),
+  )
   for (const odd of ['{}', '["a\\u0000"]', '[1]', '[null]', 'null', ''])
     expect(keyOf(Buffer.from(odd).toString('base64url'), 1)).toBeUndefined()
 })
