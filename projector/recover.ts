@@ -84,13 +84,13 @@ interface BlockPlace {
   readonly lastOffset: string
 }
 
-/** SQLSTATEs of a schema and of a table that there is not. */
-const MISSING = /^(3F000|42P01)$/
+/** SQLSTATEs of a schema, of a table and of a column that there is not. */
+const MISSING = /^(3F000|42P01|42703)$/
 
 async function requireTables(client: ClientBase): Promise<void> {
   try {
     const projected = PROJECTIONS.map(({ table }) => table.name)
-    await client.query(`SELECT FROM ${['ledger.cursors', 'ledger.unfilled', ...projected].join(', ')} LIMIT 0`)
+    await client.query(`SELECT read_since FROM ${['ledger.cursors', 'ledger.unfilled', ...projected].join(', ')} LIMIT 0`)
   } catch (error) {
     if (!MISSING.test(String((error as { code?: unknown }).code))) throw error
     throw new Error(

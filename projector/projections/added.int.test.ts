@@ -44,6 +44,7 @@ const asked = async (sql: string) => (await line.asAdmin((client) => client.quer
 async function makeOlder(): Promise<void> {
   await line.running?.stop()
   await asked(`DROP TABLE store.arrivals CASCADE; DROP TABLE ledger.unfilled; ALTER TABLE store.profiles DROP COLUMN total CASCADE;
+               ALTER TABLE ledger.cursors DROP COLUMN read_since;
                DELETE FROM migrations.kysely_migration WHERE name >= '0017'`)
 }
 
@@ -102,4 +103,13 @@ test('a row of it that somebody changed, added or deleted is found like any othe
       ['store.arrivals', 'too many', '999'],
     ]),
   )
+}, 60_000)
+
+test('tables that lack a column of this program are told at the start, with what makes it', async () => {
+  await line.running?.stop()
+  await asked(`ALTER TABLE ledger.cursors DROP COLUMN read_since; DELETE FROM migrations.kysely_migration WHERE name >= '0022'`)
+  await expect(line.start()).rejects.toThrow(/those of an older program: `meterchain migrate`/)
+  const name = new URL(database.adminUrl).pathname.slice(1)
+  await line.asAdmin((client) => migrateDatabase(client, name, rolesOf(TEST_ROLE_PREFIX)))
+  await line.start()
 }, 60_000)

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
+import { anyCodePoint } from '../../../infra/testing/any-code-point.js'
 import { cases } from '../../../infra/testing/thorough.js'
 import { cursorOf, keyOf } from './cursor.js'
 import { csvHeader, csvLine, formatFor, jsonLine, objectOf } from './formats.js'
@@ -13,7 +14,7 @@ const COLUMNS: Column[] = [
   { name: 'kwh', kind: 'decimal', isNullable: true },
   { name: 'problems', kind: 'texts', isNullable: true },
 ]
-const anyText = fc.string({ unit: 'binary' })
+const anyText = fc.string({ unit: anyCodePoint })
 const anyRow = fc.tuple(
   fc.option(anyText),
   fc.option(fc.bigInt().map((value) => `${value}.${String(value).slice(-1)}`)),
