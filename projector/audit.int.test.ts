@@ -9,7 +9,7 @@ import { applyEvent, type TestRegistry, testRegistry } from '../infra/testing/re
 import { SignedMeter } from '../infra/testing/signed-meters.js'
 import { encodeRejection, encodeRepair, type Repair } from '../schemas/records.js'
 import type { Part } from './audit/part.js'
-import { type AuditProgress, type AuditResult, audit } from './audit.js'
+import { type AuditOptions, type AuditProgress, type AuditResult, audit, auditParts, databaseTime } from './audit.js'
 import { type PlainSource, readCursors } from './cursors.js'
 import { Database } from './database.js'
 import { LaneWriter } from './lane-writer.js'
@@ -83,12 +83,18 @@ async function* listOf<T>(items: readonly T[]) {
 
 function runAudit(log = lane.log, limit?: number, onDifferent?: (part: Part) => Promise<void>): Promise<AuditResult> {
   return audit({
-    registry: registry.state,
-    verify: sodiumSignatures.verify,
+    ...auditOptions(log),
     databaseUrl: testDatabase.writerUrl,
     onProgress: (each) => void progress.push(each),
     ...(limit !== undefined && { limit }),
     ...(onDifferent !== undefined && { onDifferent }),
+  })
+}
+
+function auditOptions(log = lane.log): Pick<AuditOptions, 'registry' | 'verify' | 'source'> {
+  return {
+    registry: registry.state,
+    verify: sodiumSignatures.verify,
     source: {
       chain: (number) => (number === lane.lane ? recordsOf(log) : listOf([])),
       plain: async (source, partition) => ({
@@ -98,7 +104,7 @@ function runAudit(log = lane.log, limit?: number, onDifferent?: (part: Part) => 
         ),
       }),
     },
-  })
+  }
 }
 
 async function writeAll(finalized: readonly Finalized[]): Promise<LaneWriter> {
@@ -440,9 +446,10 @@ describe('the audit heals a row that was', () => {
   async function healAfter(statement: string, log = lane.log): Promise<Healed[]> {
     await admin.query(statement)
     told.length = 0
-    const healed: (Healed | undefined)[] = []
+    const healed: (Healed | 'outdated' | undefined)[] = []
     await runAudit(log, 100, async (part) => void healed.push(await heal(part, { database, ...healing })))
-    return healed.filter((each) => each !== undefined)
+    expect(healed).not.toContain('outdated')
+    return healed.filter((each) => each !== undefined && each !== 'outdated')
   }
 
   test.each(changes)('changed, deleted or added in $table', async ({ table, where, set, move }) => {
@@ -467,6 +474,44 @@ describe('the audit heals a row that was', () => {
       expect(await digest()).toBe(before)
     }
     expect(await runAudit()).toMatchObject({ differenceCount: 0 })
+  })
+
+  test('changed, unless somebody who began to read later has healed there since: also between the comparison and the repair', async () => {
+    await admin.query('DELETE FROM store.readings WHERE ctid = (SELECT ctid FROM store.readings LIMIT 1)')
+    const healed: (Healed | 'outdated' | undefined)[] = []
+    const touch = () => admin.query(`UPDATE ledger.cursors SET read_since = clock_timestamp() WHERE source = 'chain'`)
+    const inBetween = async (event: Repair) => {
+      told.push(event)
+      if (event.status === 'requested') await touch()
+    }
+    told.length = 0
+    for (const tell of [healing.tell, inBetween, healing.tell])
+      await runAudit(lane.log, 100, async (part) => {
+        if (healed.length === 0) await touch()
+        healed.push(await heal(part, { database, ...healing, tell }))
+      })
+    expect(healed).toMatchObject(['outdated', 'outdated', { status: 'completed' }])
+    expect(told.map(({ status, detail }) => [status, detail])).toEqual([
+      ['requested', expect.any(String)],
+      ['failed', 'somebody who began to read the log later has healed here meanwhile'],
+      ['requested', expect.any(String)],
+      ['completed', expect.any(String)],
+    ])
+  })
+
+  test('changed, by a part that knows since when the log was read, where rows tell of places in it', async () => {
+    const dated: [subject: string, isDated: boolean][] = []
+    const client = new pg.Client({ connectionString: testDatabase.writerUrl })
+    await client.connect()
+    const parts = auditParts(
+      { ...auditOptions(), now: () => databaseTime(client), onBlocks: () => undefined },
+      await readCursors(client),
+    )
+    for await (const { subject, readSince } of parts)
+      if (/^blocks? |^cursor of chain|, offsets |beyond the end/.test(subject)) dated.push([subject, readSince !== undefined])
+    await client.end()
+    expect(dated.length).toBeGreaterThan(10)
+    expect(dated.filter(([, isDated]) => !isDated)).toEqual([])
   })
 
   test('changed in several tables at once, in blocks and outside; nothing else is rewritten', async () => {

@@ -1,5 +1,5 @@
 /** How far each log is in the tables. */
-import { Kysely, PostgresDialect } from 'kysely'
+import { type Generated, type Insertable, Kysely, PostgresDialect, sql } from 'kysely'
 import type pg from 'pg'
 import type { LanePosition } from '../infra/chain/lane-reader.js'
 import { hex } from '../schemas/bytes.js'
@@ -44,13 +44,17 @@ interface LedgerTables {
     source_epoch: number
     last_offset: string
     next_offset: string
+    /** Of no interest to who follows a log (`projector/repairs/heal.ts`). */
+    read_since: Generated<Date>
   }
 }
+
+const now = sql<Date>`clock_timestamp()`
 
 const ledgerOf = (client: pg.ClientBase) =>
   new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool: poolOfOne(client) }) })
 
-const columnsOf = (cursor: Cursor): LedgerTables['ledger.cursors'] => ({
+const columnsOf = (cursor: Cursor): Insertable<LedgerTables['ledger.cursors']> => ({
   source: cursor.source,
   lane: cursor.lane,
   height: String(cursor.height),
@@ -137,13 +141,24 @@ export async function adoptChain(client: pg.ClientBase, registry: RegistryState)
     .execute()
 }
 
-/** Sets a cursor, whatever stood there: for repairs alone. */
+/** Sets a cursor, whatever stood there: for repairs alone. Audits that began to read the log before heal nothing there. */
 export async function setCursor(client: pg.ClientBase, cursor: Cursor): Promise<void> {
   const columns = columnsOf(cursor)
   await ledgerOf(client)
     .insertInto('ledger.cursors')
     .values(columns)
-    .onConflict((conflict) => conflict.columns(['source', 'lane']).doUpdateSet(columns))
+    .onConflict((conflict) => conflict.columns(['source', 'lane']).doUpdateSet({ ...columns, read_since: now }))
+    .execute()
+}
+
+/** The rows of these lanes are made again from now on, by the log as it is now. */
+export async function beginAnew(client: pg.ClientBase, lanes: readonly number[]): Promise<void> {
+  if (lanes.length === 0) return
+  await ledgerOf(client)
+    .updateTable('ledger.cursors')
+    .set({ read_since: now })
+    .where('source', '=', 'chain')
+    .where('lane', 'in', lanes)
     .execute()
 }
 

@@ -4,7 +4,7 @@ import type { Certified } from '../infra/chain/lane-evidence.js'
 import type { LanePosition } from '../infra/chain/lane-reader.js'
 import type { RegistryState } from '../schemas/registry/state.js'
 import { readCertified } from './certified.js'
-import { adoptChain, type Cursor, chainCursor, positionOf, readCursors, setCursor } from './cursors.js'
+import { adoptChain, beginAnew, type Cursor, chainCursor, positionOf, readCursors, setCursor } from './cursors.js'
 import type { Database } from './database.js'
 import { PROJECTIONS } from './projections/all.js'
 import { BLOCK_TABLES } from './rows/block-tables.js'
@@ -42,12 +42,14 @@ export async function recover(database: Database, registry: RegistryState): Prom
     const certified = new Map<number, Certified | undefined>()
     for (const { lane, height, blockHash: hash } of chains)
       certified.set(lane, await readCertified(client, registry.chainId, lane, { height, hash }))
+    const leftTo = await leftRows(client, chains)
+    await beginAnew(client, [...leftTo.keys()])
     const registrySize = Number(cursors.find((each) => each.source === 'registry')?.height ?? 0n)
     return {
       positions: new Map(chains.map((each) => [each.lane, positionOf(each)])),
       certified,
       mended,
-      leftTo: await leftRows(client, chains),
+      leftTo,
       registrySize,
       hasLeftEvents: await hasLeftEvents(client, registrySize),
       plain: cursors.filter((each) => each.source !== 'chain' && each.source !== 'registry'),
@@ -87,7 +89,8 @@ interface BlockPlace {
 /** SQLSTATEs of a schema, of a table and of a column that there is not. */
 const MISSING = /^(3F000|42P01|42703)$/
 
-async function requireTables(client: ClientBase): Promise<void> {
+/** Rejects with Error where they are not those of this program. */
+export async function requireTables(client: ClientBase): Promise<void> {
   try {
     const projected = PROJECTIONS.map(({ table }) => table.name)
     await client.query(`SELECT read_since FROM ${['ledger.cursors', 'ledger.unfilled', ...projected].join(', ')} LIMIT 0`)

@@ -7,5 +7,11 @@ export default function ownFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'meterchain-tests-'))
   chmodSync(folder, 0o1777) // as /tmp is: PostgreSQL of a root's tests is another user's process
   process.env.TMPDIR = folder
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  process.once('exit', () => {
+    try {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    } catch (error) {
+      process.stderr.write(`${folder} is left: ${error.message}\n`) // who is killed may leave a disk mounted
+    }
+  })
 }

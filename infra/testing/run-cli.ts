@@ -10,8 +10,10 @@ export interface CliResult {
 type Write = typeof process.stdout.write
 
 /** Runs one command; one at a time, for it takes stdout and stderr. */
-export async function runCli(...args: string[]): Promise<CliResult> {
-  const said = { stdout: '', stderr: '' }
+export const runCli = (...args: string[]): Promise<CliResult> => watchCli({ stdout: '', stderr: '' }, ...args)
+
+/** The same; what it has printed so far is seen in `said`. */
+export async function watchCli(said: Record<'stdout' | 'stderr', string>, ...args: string[]): Promise<CliResult> {
   const release = [capture('stdout', said), capture('stderr', said)]
   process.exitCode = undefined
   try {

@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pino from 'pino'
 import { createTestDatabase, type TestDatabase, testAdminUrl } from '../../infra/testing/postgres.js'
 import { openProjecting, type Projecting } from '../../infra/testing/projecting.js'
-import { runCli } from '../../infra/testing/run-cli.js'
+import { watchCli } from '../../infra/testing/run-cli.js'
 import { migrate } from '../migrate.js'
 
 const MINUTE = 60_000
@@ -111,7 +112,17 @@ test(
     const damage = `UPDATE store.profiles SET narrow[1] = 1; DELETE FROM store.readings WHERE height = 2; ${ADDED}`
     const since = new Date()
     await projecting.asAdmin((client) => client.query(damage))
-    const { code, stdout, stderr } = await runCli('audit', '--repair')
+    const said = { stdout: '', stderr: '' }
+    const [{ code, stdout, stderr }] = await Promise.all([
+      watchCli(said, 'audit', '--repair'),
+      // as one does that heals and began to read later
+      projecting.asAdmin(async (client) => {
+        while (!said.stderr.includes('the logs are read again')) {
+          await client.query(`UPDATE ledger.cursors SET read_since = clock_timestamp() WHERE source = 'chain'`)
+          await pause(20)
+        }
+      }),
+    ])
     await load.end()
     rmSync(home, { recursive: true })
     expect([code, stderr]).toEqual([0, expect.any(String)])

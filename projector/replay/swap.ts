@@ -60,6 +60,8 @@ async function trySwap(client: pg.Client, drain: () => Promise<void>): Promise<'
       await client.query('ROLLBACK')
       return { behind }
     }
+    // the replay may have read on after a log was restored, and an audit under way before
+    await client.query(`UPDATE ${REPLAYED}ledger.cursors SET read_since = clock_timestamp()`)
     await lockViews(client)
     await grantAlike(client)
     await rename(client)

@@ -5,6 +5,7 @@ import { kafkaSource } from '../../../projector/audit/kafka-source.js'
 import type { Part } from '../../../projector/audit/part.js'
 import { type AuditResult, audit } from '../../../projector/audit.js'
 import { Database } from '../../../projector/database.js'
+import { requireTables } from '../../../projector/recover.js'
 import { type Healed, heal } from '../../../projector/repairs/heal.js'
 import { type Config, loadConfig } from '../../config.js'
 import { tellInto } from '../../repairs/repair-events.js'
@@ -38,21 +39,40 @@ export function auditCommand(): Command {
     })
 }
 
-/** One audit, with progress on stderr. With `healed`, what differs is made again and told there. */
-export function runAudit(config: Config, limit: number, healed?: Healed[]): Promise<AuditResult> {
+/** Audits that are begun anew before it is left to the user: only others that heal at the same time make one outdated. */
+const TRIES = 5
+
+/** An audit, with progress on stderr. With `healed`, what differs is made again and told there; where somebody healed meanwhile who began
+ *  to read the log later, it is begun anew. */
+export async function runAudit(config: Config, limit: number, healed?: Healed[]): Promise<AuditResult> {
+  for (let tries = 1; ; tries++) {
+    const { result, outdated } = await auditOnce(config, limit, healed)
+    if (outdated === undefined || tries === TRIES) return result
+    process.stderr.write(`${outdated}: an audit that began later has healed there; the logs are read again\n`)
+  }
+}
+
+async function auditOnce(
+  config: Config,
+  limit: number,
+  healed: Healed[] | undefined,
+): Promise<{ readonly result: AuditResult; readonly outdated: string | undefined }> {
   const progress = startProgress('audit: blocks')
   const logger = pino({ level: 'silent' })
   const database = new Database({ url: databaseUrls(config).writer, logger, connections: 1 })
+  let outdated: string | undefined
   const healing = ({ registry, writer, ids }: Runtime) => ({
     onDifferent: async (part: Part) => {
       const registryReached = (size: number, deadlineMillis: number) => registry.reach(size, deadlineMillis)
       const done = await heal(part, { database, tell: tellInto({ writer, ids }), by: 'audit', registryReached })
-      if (done !== undefined) healed?.push(done)
+      if (done === 'outdated') outdated = placeOf(part)
+      else if (done !== undefined) healed?.push(done)
     },
   })
-  return withRuntime(config, 'audit', logger, (runtime) => {
+  return withRuntime(config, 'audit', logger, async (runtime) => {
     const { kafka, registry, signatures } = runtime
-    return audit({
+    if (healed !== undefined) await database.transaction(requireTables)
+    const result = await audit({
       ...(healed !== undefined && healing(runtime)),
       source: kafkaSource(kafka, config),
       registry: registry.state,
@@ -63,14 +83,17 @@ export function runAudit(config: Config, limit: number, healed?: Healed[]): Prom
       onProgress: ({ blocks, blocksInAll, rowsCompared }) =>
         progress.update(Number(blocks), Number(blocksInAll), `${rowsCompared} rows`),
     })
+    return { result, outdated }
   }).finally(() => {
     progress.stop()
     return database.close()
   })
 }
 
+const placeOf = ({ subject, lane }: Pick<Part, 'subject' | 'lane'>) => (lane < 0 ? subject : `lane ${lane}, ${subject}`)
+
 function healedLine({ subject, lane, status, detail, tookMillis }: Healed): string {
-  const what = lane < 0 ? subject : `lane ${lane}, ${subject}`
+  const what = placeOf({ subject, lane })
   return status === 'completed'
     ? `${what}: ${detail}; made again from the logs in ${tookMillis} ms`
     : `${what}: not repaired: ${detail}`
@@ -82,7 +105,7 @@ export function auditLines({ differences, differenceCount, rowsCompared, unfille
     ...differences.map(differenceLine),
     ...(unnamed > 0 ? [`… and ${unnamed} more (see --limit)`] : []),
     ...unfilled.map((name) => `${name} was not looked at: it waits for the rows of older blocks, which meterchain replay makes`),
-    `${rowsCompared} rows compared with the logs: ${differenceCount === 0 ? 'all are as they must be' : `${differenceCount} are not`}`,
+    `${rowsCompared} rows compared with the logs: ${differenceCount === 0 ? `all ${unfilled.length > 0 ? 'of these ' : ''}are as they must be` : `${differenceCount} are not`}`,
   ]
 }
 
