@@ -6,7 +6,7 @@ import { Random } from '../testing/lane-schedule/random.js'
 import type { LocalSystem } from '../testing/local-system.js'
 import type { ResizableDisk } from '../testing/small-disk.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
+import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
 import type { ChaosResult, HealedFault } from './report.js'
 import { withChaosSender } from './sender.js'
 import { type Fault, falseId, goesOn, type Injected, lanesMoved, type World } from './world.js'
@@ -67,6 +67,7 @@ export async function chaos(system: LocalSystem, plan: ChaosPlan): Promise<Chaos
   const { counted, lost, twice } = await countReadings(config, acknowledged)
   const { contradicted } = await votesInLog(config, (authority) => authority === falseId({ authorities }))
   const verified = await verifyAndAudit(config)
+  await replayAndCompare()
   return {
     ...{ seed: plan.seed, seconds, healed, acknowledged: acknowledged.size, final: verified.counted, visible: counted },
     ...{ lost: lost.length, twice, contradicted: contradicted.length },

@@ -18,6 +18,7 @@ import {
   postgresDiskFull,
   registryAway,
   silentAuthority,
+  slowAuthority,
   stateAltered,
   stateDeleted,
 } from './process-faults.js'
@@ -28,7 +29,7 @@ import type { Fault } from './world.js'
 /** Everything that can be done from outside while the line runs. */
 export const FAULTS: readonly Fault[] = [
   ...[wrongBlocks, otherVotes],
-  ...[silentAuthority, halfSilent, killStage, killAuthority],
+  ...[silentAuthority, slowAuthority, halfSilent, killStage, killAuthority],
   ...[rowsAltered, postgresEmptied, postgresRestored, postgresAway],
   ...[meterLoses, meterRepeats, meterReorders, meterForks, meterCloned, meterLostItsDisk, meterAway],
   ...[chainDamaged, chainTruncated, chainCutOff, chainRecreated, checkpointsDamaged, registryDamaged, readingsLost],

@@ -58,6 +58,36 @@ export const silentAuthority: Fault = {
   },
 }
 
+const SLOW_STOPPED_MILLIS = 900
+const SLOW_RUNNING_MILLIS = 100
+
+export const slowAuthority: Fault = {
+  kind: 'authority-slow',
+  meaning: 'one authority of four runs for a tenth of the time: until its turn has come in every lane, and blocks are final',
+  inject: async (world) => {
+    const id = world.random.pick(world.authorities)
+    const names = stagesOf([id])
+    const at = Date.now()
+    let isOver = false
+    const work = (async () => {
+      while (!isOver) {
+        signal(world, names, 'SIGSTOP')
+        await pause(SLOW_STOPPED_MILLIS)
+        signal(world, names, 'SIGCONT')
+        await pause(SLOW_RUNNING_MILLIS)
+      }
+    })()
+    return {
+      ...{ told: id, at, isWithoutStages: true },
+      isHealed: async () => (await lanesMoved(world, at, world.authorities.length)) === world.config.lanes,
+      undo: async () => {
+        isOver = true
+        await work
+      },
+    }
+  },
+}
+
 export const halfSilent: Fault = {
   kind: 'half-silent',
   meaning: 'two authorities of four say nothing for a while: nothing becomes final, then all goes on',

@@ -9,7 +9,7 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
+import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 const AWAY_MILLIS = 60_000
@@ -40,6 +40,7 @@ async function whileAway(seed: number, happen: () => Promise<void>): Promise<voi
   const { counted, lost, twice } = await countReadings(system.config, acknowledged)
   expect({ lost, twice }).toEqual({ lost: [], twice: 0 })
   expect(await verifyAndAudit(system.config)).toEqual({ counted })
+  await replayAndCompare()
 }
 
 interface Told {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { hex } from '../../schemas/bytes.js'
 import { faultOfCode } from '../../schemas/faults.js'
 import { leafHash } from '../../schemas/merkle.js'
-import { decodeChainRecord, splitEntries } from '../../schemas/records.js'
+import { decodeChainRecord, decodeRepair, type Repair, splitEntries } from '../../schemas/records.js'
 import { FalseAuthority, type Struck } from '../chaos/false-authority.js'
 import { type Fate, WRONG_KINDS, WRONGS, type Wrong } from '../chaos/wrong-block.js'
 import { readLog } from '../kafka/log-reader.js'
@@ -115,7 +115,35 @@ function fateOf(how: Wrong): string {
 }
 
 const FAST: readonly Wrong[] = ['bad-root', 'omitted-entry', 'too-early']
-test('a wrong block is refused for what it is, and an honest authority seals the same offsets', () => expectRefused(FAST), MINUTE)
+/** What was told of blocks that went void. */
+async function voidBlocksTold(): Promise<Repair[]> {
+  const told: Repair[] = []
+  for (const partition of [...LOADED, IDLE]) {
+    const part = { kafka: all.kafka, topicPrefix: all.config.topicPrefix, topic: 'repairs', partition, from: 0n } as const
+    for await (const { value } of readLog(part)) {
+      const repair = decodeRepair(value)
+      if (repair !== undefined) told.push(repair)
+    }
+  }
+  return told.filter(({ kind, fault }) => kind === 'reseal' && fault === 'void-block')
+}
+
+test(
+  'a wrong block is refused for what it is, and an honest authority seals the same offsets; it is told, with the grounds',
+  async () => {
+    await expectRefused(FAST)
+    const told = await until('a re-seal to its end', MINUTE, async () => {
+      const events = await voidBlocksTold()
+      return events.some(({ status }) => status === 'completed') && events
+    })
+    const [requested, completed] = ['requested', 'completed'].map((status) => told.find((each) => each.status === status))
+    const grounds = FAST.filter((how) => 'rejected' in WRONGS[how]).map(fateOf)
+    expect(requested?.detail).toMatch(new RegExp(`^its block of height \\d+ was rejected: .*(${grounds.join('|')}) \\d`))
+    expect(completed).toMatchObject({ subject: FALSE, detail: expect.stringMatching(/^authority-[123] sealed height \d+/) })
+    expect(completed?.tookMillis).toBeGreaterThanOrEqual(0)
+  },
+  2 * MINUTE,
+)
 fullTest(
   'so is one that is wrong in any other way',
   () => expectRefused(WRONG_KINDS.filter((how) => !FAST.includes(how))),

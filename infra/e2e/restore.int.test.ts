@@ -14,7 +14,7 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit, withDatabase } from '../testing/whole-system.js'
+import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit, withDatabase } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 let system: LocalSystem
@@ -46,6 +46,7 @@ async function underLoad(what: string, seed: number, breakAndHeal: (load: Load) 
   // offsets and times of what was appended again are those of its new place
   await runCli('audit', '--repair')
   await verifyAndAudit(system.config)
+  await replayAndCompare()
 }
 
 const blocksOf = (lane: number) =>

@@ -12,7 +12,7 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
+import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 let system: LocalSystem
@@ -72,6 +72,7 @@ async function healsByItself(what: string, fault: string, seed: number, breakIt:
   // offsets and times of what was appended again are those of its new place
   await runCli('audit', '--repair')
   await verifyAndAudit(system.config)
+  await replayAndCompare()
 }
 
 const chainFile = (lane: number) => segmentFile('chain', lane, system.config.home)

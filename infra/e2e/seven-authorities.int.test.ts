@@ -7,7 +7,7 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
+import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 const authorities = [1, 2, 3, 4, 5, 6, 7].map((number) => `authority-${number}`)
@@ -55,6 +55,7 @@ fullTest(
     expect({ lost, twice }).toEqual({ lost: [], twice: 0 })
     expect(await votesInLog(system.config)).toEqual({ voters: authorities, contradicted: [] })
     expect(await verifyAndAudit(system.config)).toEqual({ counted })
+    await replayAndCompare()
   },
   10 * MINUTE,
 )

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import pino from 'pino'
 import { withClient } from '../../projector/migrate.js'
+import type { Replayed } from '../../projector/replay/replay.js'
 import { hex } from '../../schemas/bytes.js'
 import { decodeChainRecord } from '../../schemas/records.js'
 import { doorUrlOf } from '../cli/sender.js'
@@ -58,6 +59,14 @@ export async function verifyAndAudit(config: Config): Promise<{ counted: number 
   if (audited.rowsCompared < verified.totals.counted)
     throw new Error(`the audit compared ${audited.rowsCompared} rows, and ${verified.totals.counted} readings count`)
   return { counted: verified.totals.counted }
+}
+
+/** Makes all tables again from the logs, beside the live ones, and holds their digests against each other. Throws Error where they differ. */
+export async function replayAndCompare(): Promise<void> {
+  const { differing, notCompared, digests } = JSON.parse(await cliMust('replay', '--json')) as Replayed
+  if (differing.length > 0 || notCompared.length > 0 || digests.length === 0)
+    throw new Error(`a replay gives other tables: ${JSON.stringify({ differing, notCompared })}`)
+  await cliMust('replay', '--drop-old')
 }
 
 function tipsInTables(config: Config): Promise<Record<string, { height: number; hash: string }>> {

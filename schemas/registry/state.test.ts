@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { newKeyPair, sign, sodiumSignatures } from '../../infra/crypto/sodium.js'
 import { type EventSigner, newBody, placeEvent, signBody } from '../../infra/registry/sign-event.js'
-import { applyEvent, testAuthorityKey, testEvent, testKeyPair, testMeter, testRegistry } from '../../infra/testing/registry.js'
+import {
+  applyEvent,
+  enrolTestMeters,
+  testAuthorityKey,
+  testEvent,
+  testKeyPair,
+  testMeter,
+  testRegistry,
+} from '../../infra/testing/registry.js'
+import { turnOrder } from '../consensus/turns.js'
 import { BugError } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import { EMPTY_ROOT, leafHash, merkleRoot, verifyInclusion } from '../merkle.js'
@@ -299,6 +308,18 @@ describe('a fact about a meter', () => {
 
 describe('governance', () => {
   const newcomer = { id: 'newcomer', key: testKeyPair('newcomer').publicKey, weight: 3 }
+
+  test('is the same whatever is enrolled, so turns do not depend on it', () => {
+    const { state, authorityKeys } = testRegistry({ authorities: 2 })
+    const before = state.governanceAt(state.size)
+    enrolTestMeters(state, authorityKeys, [testMeter('m1'), testMeter('m2')])
+    expect(state.size).toBeGreaterThan(1)
+    const after = state.governanceAt(state.size)
+    expect(after.hash).toEqual(before.hash)
+    const turn = { chainId: state.chainId, lane: 0 }
+    for (let height = 1n; height <= 50n; height++)
+      expect(turnOrder(after, { ...turn, height })).toEqual(turnOrder(before, { ...turn, height }))
+  })
 
   test('is a history: each state from the size after its event', () => {
     const { state, authorityKeys } = testRegistry({ authorities: 2 })
