@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from '@jest/globals'
 import pino from 'pino'
 import { deliver } from '../../ingest/meter/deliver.js'
+import { urlOf, withClient } from '../../projector/migrate.js'
 import { doorUrlOf, type Sender, withSender } from '../cli/sender.js'
 import { DEFAULT_BEGIN, enrolRun, signRun } from '../cli/simulation.js'
 import { createKafka } from '../kafka/client.js'
 import { recreateTopic } from '../kafka/topics.js'
+import { postgresAdminUrl } from '../services/postgres.js'
+import { databaseUrls } from '../system/database-urls.js'
 import { type Load, startLoad } from '../testing/acknowledged-load.js'
 import { BATCH_FIELD, batchPlaces, flipBit, segmentFile } from '../testing/broker-disk.js'
 import { fullTest, isFull } from '../testing/full.js'
@@ -84,10 +87,31 @@ fullTest(
   4 * MINUTE,
 )
 
+/** A database of its own that holds what the projector’s holds now. */
+async function anotherReplica(): Promise<string> {
+  const { writer } = databaseUrls(system.config)
+  const name = new URL(writer).pathname.slice(1)
+  // nobody may be connected to what is copied, and the projector comes again
+  await until('a copy of the database', MINUTE, () =>
+    withClient(postgresAdminUrl(system.config), async (client) => {
+      await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name])
+      return client.query(`CREATE DATABASE another TEMPLATE ${name}`).then(
+        () => true,
+        (error: { code?: string }) => {
+          if (error.code === '55006') return false // in use
+          throw error
+        },
+      )
+    }),
+  )
+  return urlOf(writer, 'another')
+}
+
 fullTest(
-  'chain deleted and made again, empty: stages say so and wait, and go on after the restore, with no reading lost',
+  'chain deleted and made again, empty: stages say so and wait, and go on after the restore, from any replica, with no reading lost',
   async () => {
     await underLoad('a lost chain', 32, async () => {
+      const another = await anotherReplica()
       await recreateTopic(kafka(), system.config, 'chain')
       const said = () =>
         system
@@ -95,7 +119,9 @@ fullTest(
           .flatMap((name) => system.log(name))
           .filter((line) => line.includes('meterchain restore'))
       await until('a stage says what to do', MINUTE, () => said().length > 0)
-      expect(await cliMust('restore', '--yes')).toMatch(/chain: \d+ records appended/)
+      expect(await cliMust('restore', '--from', another, '--yes')).toMatch(/chain: \d+ records appended/)
+      // what became final after the copy
+      await cliMust('restore', '--yes')
       await system.untilReady()
     })
   },
