@@ -55,6 +55,11 @@ test(
       expect(authorities.slice(1)).toEqual(expect.arrayContaining(others))
       await system.kill('chainer-authority-1')
       await Promise.all(['validator-authority-2', 'validator-authority-3'].map((name) => system.kill(name)))
+      const silence = await until('that it was silent, and is heard again', MINUTE, async () => {
+        const told = (await cliMust('repairs', '--json')).split('\n').flatMap((line) => (line === '' ? [] : JSON.parse(line)))
+        return told.find((each) => each.kind === 'reseal' && each.subject === 'authority-1' && each.status === 'completed')
+      })
+      expect(silence).toMatchObject({ fault: 'silent', tookMillis: expect.any(Number) })
       await load.finish()
       return load.acknowledged
     })
@@ -63,11 +68,6 @@ test(
     const { counted, lost, twice } = await countReadings(system.config, acknowledged)
     expect({ lost, twice }).toEqual({ lost: [], twice: 0 })
     expect(await votesInLog(system.config)).toEqual({ voters: authorities, contradicted: [] })
-    const silence = await until('that it was silent, and is heard again', MINUTE, async () => {
-      const told = (await cliMust('repairs', '--json')).split('\n').flatMap((line) => (line === '' ? [] : JSON.parse(line)))
-      return told.find((each) => each.kind === 'reseal' && each.subject === 'authority-1' && each.status === 'completed')
-    })
-    expect(silence).toMatchObject({ fault: 'silent', tookMillis: expect.any(Number) })
     expect(await verifyAndAudit(system.config)).toEqual({ counted })
   },
   3 * MINUTE,
