@@ -11,7 +11,7 @@ mkdirSync('coverage', { recursive: true })
 rmSync(RESULTS, { force: true })
 const results = ['--json', `--outputFile=${RESULTS}`]
 const status = withServices(() =>
-  jest(['--coverage', '--maxWorkers=2', '--workerIdleMemoryLimit=400MB', ...results, ...process.argv.slice(2)], tests),
+  jest(['--coverage', '--maxWorkers=3', '--workerIdleMemoryLimit=400MB', ...results, ...process.argv.slice(2)], tests),
 )
 
 const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0, numFailedTestSuites = 0 } = readResults()
