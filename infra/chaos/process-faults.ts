@@ -42,32 +42,40 @@ export function signal({ system }: World, names: readonly string[], which: 'SIGS
 
 const stagesOf = (ids: readonly string[]): string[] => ids.flatMap((id) => [`chainer-${id}`, `validator-${id}`])
 
-export const silentAuthority: Fault = {
-  kind: 'authority-silent',
-  meaning: 'one authority of four says nothing (SIGSTOP): until its turn has come in every lane, and others have sealed',
+/** `begin` stops or hinders the stages of one authority, and gives what ends it. Healed when its turn has come in every lane, and blocks
+ *  are final. */
+const hindered = (
+  kind: string,
+  meaning: string,
+  begin: (world: World, names: readonly string[]) => () => Promise<void>,
+): Fault => ({
+  kind,
+  meaning,
   inject: async (world) => {
     const id = world.random.pick(world.authorities)
-    const names = stagesOf([id])
-    signal(world, names, 'SIGSTOP')
+    const undo = begin(world, stagesOf([id]))
     const at = Date.now()
-    return {
-      ...{ told: id, at, isWithoutStages: true },
-      isHealed: async () => (await lanesMoved(world, at, world.authorities.length)) === world.config.lanes,
-      undo: async () => signal(world, names, 'SIGCONT'),
-    }
+    const isHealed = async () => (await lanesMoved(world, at, world.authorities.length)) === world.config.lanes
+    return { told: id, at, isWithoutStages: true, isHealed, undo }
   },
-}
+})
+
+export const silentAuthority = hindered(
+  'authority-silent',
+  'one authority of four says nothing (SIGSTOP): until its turn has come in every lane, and others have sealed',
+  (world, names) => {
+    signal(world, names, 'SIGSTOP')
+    return async () => signal(world, names, 'SIGCONT')
+  },
+)
 
 const SLOW_STOPPED_MILLIS = 900
 const SLOW_RUNNING_MILLIS = 100
 
-export const slowAuthority: Fault = {
-  kind: 'authority-slow',
-  meaning: 'one authority of four runs for a tenth of the time: until its turn has come in every lane, and blocks are final',
-  inject: async (world) => {
-    const id = world.random.pick(world.authorities)
-    const names = stagesOf([id])
-    const at = Date.now()
+export const slowAuthority = hindered(
+  'authority-slow',
+  'one authority of four runs for a tenth of the time: until its turn has come in every lane, and blocks are final',
+  (world, names) => {
     let isOver = false
     const work = (async () => {
       while (!isOver) {
@@ -77,16 +85,12 @@ export const slowAuthority: Fault = {
         await pause(SLOW_RUNNING_MILLIS)
       }
     })()
-    return {
-      ...{ told: id, at, isWithoutStages: true },
-      isHealed: async () => (await lanesMoved(world, at, world.authorities.length)) === world.config.lanes,
-      undo: async () => {
-        isOver = true
-        await work
-      },
+    return () => {
+      isOver = true
+      return work
     }
   },
-}
+)
 
 export const halfSilent: Fault = {
   kind: 'half-silent',

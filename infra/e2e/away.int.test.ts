@@ -1,6 +1,7 @@
 /** What the line stands on is away for a minute: it waits, and goes on where it was. Seconds of that are in the faults of `make chaos`. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect } from '@jest/globals'
+import type { RepairRow } from '../cli/commands/repairs.js'
 import { doorUrlOf, withSender } from '../cli/sender.js'
 import { startServices } from '../services/services.js'
 import { endProcess, isRunning } from '../supervisor/pid-file.js'
@@ -9,7 +10,7 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
+import { countReadings, replayAndCompare, toldRepairs, untilAllVisible, verifyAndAudit } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 const AWAY_MILLIS = 60_000
@@ -43,22 +44,10 @@ async function whileAway(seed: number, happen: () => Promise<void>): Promise<voi
   await replayAndCompare()
 }
 
-interface Told {
-  readonly kind: string
-  readonly status: string
-  readonly fault: string
-  readonly tookMillis: number | null
-}
-
 /** What the projector told of waiting for that, once it was told so far. */
-async function toldOf(fault: string, status: string): Promise<Told> {
-  const all = async (): Promise<Told[]> =>
-    (await cliMust('repairs', '--json'))
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line))
-      .filter(({ kind }) => kind === 'wait')
-  const found = (rows: Told[]) => rows.find((each) => each.fault === fault && each.status === status)
+async function toldOf(fault: string, status: string): Promise<RepairRow> {
+  const all = () => toldRepairs('wait')
+  const found = (rows: RepairRow[]) => rows.find((each) => each.fault === fault && each.status === status)
   return until(`${fault} is told as ${status}`, MINUTE, async () => found(await all()), all)
 }
 

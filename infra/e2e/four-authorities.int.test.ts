@@ -9,7 +9,7 @@ import { fullTest } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, untilAllVisible, verifyAndAudit, votesInLog, withDatabase } from '../testing/whole-system.js'
+import { countReadings, toldRepairs, untilAllVisible, verifyAndAudit, votesInLog, withDatabase } from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 const authorities = [1, 2, 3, 4].map((number) => `authority-${number}`)
@@ -56,8 +56,8 @@ test(
       await system.kill('chainer-authority-1')
       await Promise.all(['validator-authority-2', 'validator-authority-3'].map((name) => system.kill(name)))
       const silence = await until('that it was silent, and is heard again', MINUTE, async () => {
-        const told = (await cliMust('repairs', '--json')).split('\n').flatMap((line) => (line === '' ? [] : JSON.parse(line)))
-        return told.find((each) => each.kind === 'reseal' && each.subject === 'authority-1' && each.status === 'completed')
+        const told = await toldRepairs('reseal')
+        return told.find((each) => each.subject === 'authority-1' && each.status === 'completed')
       })
       expect(silence).toMatchObject({ fault: 'silent', tookMillis: expect.any(Number) })
       await load.finish()

@@ -17,7 +17,14 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit, withDatabase } from '../testing/whole-system.js'
+import {
+  countReadings,
+  replayAndCompare,
+  toldRepairs,
+  untilAllVisible,
+  verifyAndAudit,
+  withDatabase,
+} from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 let system: LocalSystem
@@ -58,13 +65,6 @@ const blocksOf = (lane: number) =>
     return rows[0]?.n ?? 0
   })
 
-const restores = async () =>
-  (await cliMust('repairs', '--json'))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter(({ kind }) => kind === 'restore')
-
 fullTest(
   'a block damaged on the broker’s disk: verify names lane and offset, restore puts it back while readings come',
   async () => {
@@ -82,7 +82,7 @@ fullTest(
       expect(await cliMust('restore', '--topic', 'chain', '--yes')).toMatch(/chain: \d+ records appended, in \d+ ms/)
       expect(await cliMust('restore', '--topic', 'chain', '--yes')).toMatch(/chain: nothing to restore/)
     })
-    expect(await restores()).toContainEqual(expect.objectContaining({ status: 'completed', subject: 'topic chain' }))
+    expect(await toldRepairs('restore')).toContainEqual(expect.objectContaining({ status: 'completed', subject: 'topic chain' }))
   },
   4 * MINUTE,
 )

@@ -12,7 +12,14 @@ import { fullTest, isFull } from '../testing/full.js'
 import { buildStages, type LocalSystem, localSystem } from '../testing/local-system.js'
 import { cliMust, runCli } from '../testing/run-cli.js'
 import { until } from '../testing/until.js'
-import { countReadings, replayAndCompare, untilAllVisible, verifyAndAudit, votesInLog } from '../testing/whole-system.js'
+import {
+  countReadings,
+  replayAndCompare,
+  toldRepairs,
+  untilAllVisible,
+  verifyAndAudit,
+  votesInLog,
+} from '../testing/whole-system.js'
 
 const MINUTE = 60_000
 let system: LocalSystem
@@ -25,26 +32,10 @@ beforeAll(async () => {
 }, 3 * MINUTE)
 afterAll(() => system?.remove(), MINUTE)
 
-interface Told {
-  readonly kind: string
-  readonly status: string
-  readonly subject: string
-  readonly fault: string
-  readonly lane: number | null
-  readonly detail: string
-}
-
-const restores = async (): Promise<Told[]> =>
-  (await cliMust('repairs', '--json'))
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line))
-    .filter(({ kind }) => kind === 'restore')
-
 /** Breaks it under load, and waits. Every acknowledged reading counts once afterwards; log, tables and verification agree, and so do all
  *  authorities. */
 async function healsByItself(what: string, fault: string, seed: number, breakIt: () => Promise<void>): Promise<void> {
-  const before = await restores()
+  const before = await toldRepairs('restore')
   const acknowledged = await withSender(system.config, doorUrlOf(system.config), async (sender) => {
     const load = startLoad(sender, { seed, households: 40, batchReadings: 16 })
     await load.untilMore(200)
@@ -54,10 +45,10 @@ async function healsByItself(what: string, fault: string, seed: number, breakIt:
       'the end of a restore is told',
       3 * MINUTE,
       async () => {
-        const rows = (await restores()).slice(before.length)
+        const rows = (await toldRepairs('restore')).slice(before.length)
         return rows.length > 0 && rows.every(({ status }) => status === 'completed') && rows
       },
-      restores,
+      () => toldRepairs('restore'),
     )
     await load.untilMore(100)
     process.stderr.write(`${what}: healed after ${Date.now() - began} ms\n${JSON.stringify(told)}\n`)

@@ -8,6 +8,7 @@ import { withClient } from '../../projector/migrate.js'
 import type { Replayed } from '../../projector/replay/replay.js'
 import { hex } from '../../schemas/bytes.js'
 import { decodeChainRecord } from '../../schemas/records.js'
+import type { RepairRow } from '../cli/commands/repairs.js'
 import { doorUrlOf } from '../cli/sender.js'
 import { finalHeights, untilVisible } from '../cli/visible.js'
 import type { Config } from '../config.js'
@@ -59,6 +60,12 @@ export async function verifyAndAudit(config: Config): Promise<{ counted: number 
   if (audited.rowsCompared < verified.totals.counted)
     throw new Error(`the audit compared ${audited.rowsCompared} rows, and ${verified.totals.counted} readings count`)
   return { counted: verified.totals.counted }
+}
+
+/** Repairs of a kind that `meterchain repairs` tells of now. */
+export async function toldRepairs(kind: string): Promise<RepairRow[]> {
+  const lines = (await cliMust('repairs', '--json')).split('\n').filter((line) => line !== '')
+  return lines.map((line): RepairRow => JSON.parse(line)).filter((row) => row.kind === kind)
 }
 
 /** Makes all tables again from the logs, beside the live ones, and holds their digests against each other. Throws Error where they differ. */

@@ -31,12 +31,12 @@ export function plainCursorOf(cursors: Cursors, { source, lane }: PlainPlace): C
 /** The rows of a plain topic. What the topic no longer keeps cannot be compared. `derived`: what else follows from the records. */
 export async function* plainParts(
   place: PlainPlace,
-  { low, records, readSince }: PlainLog & Pick<Part, 'readSince'>,
+  { low, records, readSince }: PlainLog & { readonly readSince: string },
   end: bigint,
   derived?: CheckpointAudit,
   isRestored?: () => Promise<boolean>,
 ): AsyncGenerator<Part> {
-  const dated = (part: Part): Part => ({ ...part, ...(readSince !== undefined && { readSince }) })
+  const dated = (part: Part): Part => ({ ...part, readSince })
   const guarded = (part: Part, taken: readonly PlainRecord[], range: OffsetRange): Part =>
     dated(place.source === 'checkpoints' && isRestored !== undefined ? withoutHoles(part, taken, range, isRestored) : part)
   let from = low

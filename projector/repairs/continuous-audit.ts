@@ -26,9 +26,6 @@ const PART_ROWS = 100
 /** A broker that is away could hold up the end of a reader for longer; the process ends anyway. */
 const STOP_MILLIS = 3_000
 
-/** What this round has read of the log may be no more so: the next one reads it anew. */
-class OutdatedError extends Error {}
-
 export interface ContinuousAuditOptions extends Pick<PartsOptions, 'source' | 'registry' | 'verify' | 'witnesses'> {
   /** 0: none. */
   readonly rowsPerSecond: number
@@ -123,34 +120,37 @@ export class ContinuousAudit {
     metrics.compared(found.rowsCompared)
     if (found.differenceCount > 0) {
       metrics.differed(found.differenceCount)
-      await this.#heal(part)
+      // what this round has read of the log may be no more so: the next one reads it anew
+      if ((await this.#heal(part)) === 'outdated')
+        throw new Error(`lane ${part.lane}, ${part.subject}: an audit that began later has healed there`)
     }
     return found.rowsCompared
   }
 
   /** What cannot be healed is told and logged, and does not keep the rest from being audited. */
-  async #heal(part: Part): Promise<void> {
+  async #heal(part: Part): Promise<'outdated' | undefined> {
     const { healing, logger } = this.options
     const { lane, subject } = part
     const key = `${lane} ${subject}`
-    if (Date.now() - (this.#refused.get(key) ?? -REFUSED_MILLIS) < REFUSED_MILLIS) return
+    if (Date.now() - (this.#refused.get(key) ?? -REFUSED_MILLIS) < REFUSED_MILLIS) return undefined
     const tell = (event: Repair) => this.#tell(event)
     const registryReached = (size: number, millis: number) => this.#unlessStopped(healing.registryReached(size, millis))
     try {
       const healed = await heal(part, { ...healing, tell, registryReached, database: this.#connection })
-      if (healed === undefined) return
-      if (healed === 'outdated') throw new OutdatedError(`lane ${lane}, ${subject}: an audit that began later has healed there`)
+      if (healed === undefined) return undefined
+      if (healed === 'outdated') return healed
       const { status, detail, tookMillis } = healed
       if (status === 'failed' && part.lost !== undefined)
         this.options.onLost?.({ ...part.lost, partition: Math.max(0, lane), fault: 'records-lost', detail })
       if (status === 'failed') this.#refused.set(key, Date.now())
       logger.warn({ lane, subject, status, detail, tookMillis }, 'rows were not what the logs demand')
     } catch (error) {
-      if (this.#signal.aborted || isPassing(error) || error instanceof OutdatedError) throw error
+      if (this.#signal.aborted || isPassing(error)) throw error
       // TransientError: the broker is away, and without it nothing is told; the next round finds the rows again
       if (!(error instanceof TransientError)) this.#refused.set(key, Date.now())
       logger.error({ err: error, lane, subject }, 'rows are not what the logs demand, and could not be healed')
     }
+    return undefined
   }
 
   async #tellUntold(): Promise<void> {

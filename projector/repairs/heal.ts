@@ -117,13 +117,12 @@ async function repair(client: ClientBase, part: Part, found: Comparison): Promis
   if (part.heal === undefined) {
     const affected = part.narrowed?.(found.heights) ?? part
     await affected.compare(new Healing(client, 0, true), cursors)
-    await noteReading(client, part)
-    return 'healed'
+  } else {
+    await part.heal(client, cursors)
+    const again = new Comparison(client, 1, true)
+    await part.compare(again, await readCursors(client))
+    if (again.differenceCount > 0) throw new BugError(`${part.subject} differs after its repair: ${again.summary()}`)
   }
-  await part.heal(client, cursors)
   await noteReading(client, part)
-  const again = new Comparison(client, 1, true)
-  await part.compare(again, await readCursors(client))
-  if (again.differenceCount > 0) throw new BugError(`${part.subject} differs after its repair: ${again.summary()}`)
   return 'healed'
 }
